@@ -14,6 +14,8 @@ import {
 import type { World } from '#words/clock.ts'
 import { Fault } from '#words/faults.ts'
 import { limits } from '#words/limits.ts'
+import { backdateMs, ecdsa, hourMs, pemText, privatePem, serialNumber } from './certificate-parts.ts'
+import type { PemPair } from './certificate-parts.ts'
 import { readHostName } from './host-name.ts'
 import { createLeaves } from './leaf.ts'
 import {
@@ -22,14 +24,6 @@ import {
   nameConstraintsOid,
 } from './name-constraints.ts'
 
-export type PemPair = { readonly certPem: string; readonly keyPem: string }
-
-/** ECDSA P-256 everywhere: small, quick to sign, and taken by every client that we know of. */
-export const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
-
-const hourMs = 3_600_000
-/** Certificates begin a day early, for clients whose clock is behind. */
-export const backdateMs = 24 * hourMs
 const permittedMax = 512
 
 /**
@@ -195,24 +189,6 @@ function unusable(why: string, cause?: unknown): Fault {
     outward: `The certificate authority cannot be used: ${why}.`,
     cause,
   })
-}
-
-/** A positive number of 16 random bytes (RFC 5280 4.1.2.2 asks for at most 20). */
-export function serialNumber(world: World): string {
-  const bytes = world.randomBytes(16)
-  bytes[0] = ((bytes[0] as number) & 0x3f) | 0x40
-  return bytes.toString('hex')
-}
-
-export function pemText(certificate: X509Certificate): string {
-  return `${certificate.toString('pem').trim()}\n`
-}
-
-export async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key))
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-    .export({ format: 'pem', type: 'pkcs8' })
-    .toString()
 }
 
 async function importPrivate(pem: string): Promise<webcrypto.CryptoKey> {

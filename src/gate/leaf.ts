@@ -1,3 +1,4 @@
+import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { SecureContext } from 'node:tls'
@@ -13,7 +14,7 @@ import {
 } from '@peculiar/x509'
 import type { AuthorityKeyIdentifierExtension, X509Certificate } from '@peculiar/x509'
 import type { World } from '#words/clock.ts'
-import { backdateMs, ecdsa, pemText, privatePem, serialNumber } from './authority.ts'
+import { backdateMs, ecdsa, pemText, privatePem, serialNumber } from './certificate-parts.ts'
 
 export type Leaf = {
   readonly certPem: string

@@ -1,0 +1,215 @@
+/** The gate process: supervises its workers, keeps the channel to control, ships the spools. */
+import { mkdirSync, readFileSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { openGateKeys } from '#api/key-files.ts'
+import { homePaths, readRoot } from '#api/home.ts'
+import { writeDurably } from '#api/durable-file.ts'
+import { checkSuccession, openBundle } from '#decide/bundle.ts'
+import type { OpenedBundle } from '#decide/bundle.ts'
+import { openControlChannel } from '#gate/control-channel.ts'
+import type { Pushed } from '#gate/control-channel.ts'
+import { openAuthorityFiles } from '#gate/authority-files.ts'
+import { loadConfig } from '#register/config-file.ts'
+import type { Config } from '#register/config-file.ts'
+import type { World } from '#words/clock.ts'
+import { Fault, isFault } from '#words/faults.ts'
+import type { NodeId } from '#words/ids.ts'
+import { limits } from '#words/limits.ts'
+import { createLogger } from '#telemetry/logger.ts'
+import { startShipping } from './main-shipping.ts'
+import type { FromWorker, ToWorker, VerdictEvent, WorkerData } from './main-messages.ts'
+
+export type Gate = {
+  readonly baseUrlPort: number
+  readonly tlsPort: number
+  close(graceMs: number): Promise<void>
+}
+
+/**
+ * Starts a gate. It needs a signed bundle and a disk: the last accepted bundle is enough, and with
+ * neither bundle nor control within `bundleWaitMs` it fails with `bundle-invalid`.
+ */
+export async function startGate(options: {
+  readonly home: string
+  readonly world: World
+  readonly onVerdict: ((event: VerdictEvent) => void) | null
+  readonly bundleWaitMs: number
+  /** Over the configuration's own, e.g. for the sample provider. */
+  readonly providerBaseUrls: Readonly<Record<string, string>>
+  readonly allowUpstream: readonly string[]
+}): Promise<Gate> {
+  const paths = homePaths(options.home)
+  const config = loadConfig(options.home)
+  const root = readRoot(options.home)
+  const dir = join(options.home, 'gate')
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const log = createLogger({ name: 'gate', file: join(paths.logs, 'gate.log') })
+  const accepted = new AcceptedBundle(join(dir, 'bundle.json'), root)
+  const workers: Worker[] = []
+  const tell = (message: ToWorker): void => workers.forEach((worker) => worker.postMessage(message))
+
+  let arrived: (() => void) | null = null
+  const onPushed = (pushed: Pushed): void => {
+    if (pushed.kind === 'time') tell({ kind: 'time', ms: pushed.ms })
+    if (pushed.kind !== 'bundle') return
+    try {
+      if (!accepted.offer(pushed.bundle)) return
+      tell({ kind: 'bundle', bundle: pushed.bundle })
+      log.info('bundle-accepted', { counter: accepted.counter })
+      arrived?.()
+    } catch (cause) {
+      // A bundle that we may not take is not a reason to stop: the last one goes on.
+      log.error('bundle-refused', {
+        code: isFault(cause) ? cause.code : 'bug',
+        what: String(cause),
+      })
+    }
+  }
+  const channel = openControlChannel({
+    socketPath: paths.gateSocket,
+    afterCounter: () => accepted.counter,
+    on: onPushed,
+    onState: (state, why) => log.info('control', { state, why }),
+  })
+  if (accepted.text === null) {
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => reject(noBundle()), options.bundleWaitMs)
+      arrived = () => {
+        clearTimeout(late)
+        resolve()
+      }
+    })
+  }
+  arrived = null
+
+  const authority = openAuthorityFiles({
+    dir: paths.ca,
+    world: options.world,
+    catalog: accepted.opened().parts.ground.catalog,
+  })
+  let ports = { baseUrlPort: config.listen.baseUrlPort, tlsPort: config.listen.tlsPort }
+  const nodes: { node: NodeId; spoolDir: string }[] = []
+  for (let index = 0; index < config.workers; index++) {
+    const node = `${config.gateName}/${index}` as NodeId
+    const keys = openGateKeys(paths.keys, node)
+    const spoolDir = join(paths.spool, String(index))
+    nodes.push({ node, spoolDir })
+    const data: WorkerData = {
+      role: 'gate-worker',
+      node,
+      origin: root.origin,
+      rootFile: paths.root,
+      timeFile: join(dir, `time-${index}.json`),
+      spoolDir,
+      nodeKeyPem: keys.node.privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+      sealingPublicPem: keys.sealTo.export({ format: 'pem', type: 'spki' }) as string,
+      pseudonymKey: keys.pseudonym.secret,
+      bundle: accepted.text as string,
+      host: config.listen.host,
+      ...ports,
+      authority,
+      providerBaseUrls: { ...config.providerBaseUrls, ...options.providerBaseUrls },
+      upstreamAddressesAllowed: [...config.upstreamAddressesAllowed, ...options.allowUpstream],
+      upstreamCaPems: readPems(config),
+      bytesInFlightMax: Math.floor(limits.bytesInFlightMax / config.workers),
+      feed: options.onVerdict !== null,
+    }
+    const worker = new Worker(new URL('./main.ts', import.meta.url), { workerData: data })
+    workers.push(worker)
+    const ready = await firstReady(worker)
+    // With port 0 the first worker finds a free one, and the others join it.
+    ports = { baseUrlPort: ready.baseUrlPort, tlsPort: ready.tlsPort }
+    worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'verdict') options.onVerdict?.(message)
+      if (message.kind === 'log') log[message.level](message.event, message.fields)
+    })
+    worker.on('error', (error) => log.error('worker-failed', { what: String(error) }))
+    // Half a gate is not a gate: the supervisor starts all of it again.
+    worker.on('exit', (code) => {
+      if (!closing) process.exit(code === 0 ? 1 : code)
+    })
+  }
+  let closing = false
+  const shipping = startShipping({ world: options.world, nodes, root, paths, log })
+  return {
+    ...ports,
+    async close(graceMs) {
+      closing = true
+      channel.close()
+      await Promise.all(workers.map((worker) => closeWorker(worker, graceMs)))
+      await shipping.close()
+    },
+  }
+}
+
+/** The last bundle that this gate took, on disk, with the highest counter that it ever saw. */
+class AcceptedBundle {
+  readonly #file: string
+  readonly #root: Parameters<typeof openBundle>[1]
+  #text: string | null = null
+  #opened: OpenedBundle | null = null
+
+  constructor(file: string, root: Parameters<typeof openBundle>[1]) {
+    this.#file = file
+    this.#root = root
+    if (!existsSync(file)) return
+    const text = readFileSync(file, 'utf8')
+    this.#opened = openBundle(text, root)
+    this.#text = text
+  }
+
+  get counter(): number {
+    return this.#opened?.manifest.counter ?? -1
+  }
+
+  get text(): string | null {
+    return this.#text
+  }
+
+  opened(): OpenedBundle {
+    if (this.#opened === null) throw noBundle()
+    return this.#opened
+  }
+
+  /** True when it is new. Throws when it may not be taken: forged, older, loosening unsigned. */
+  offer(text: string): boolean {
+    const next = openBundle(text, this.#root)
+    if (this.#opened?.digest === next.digest) return false
+    checkSuccession(this.#opened, next, this.#root)
+    writeDurably(this.#file, text)
+    this.#opened = next
+    this.#text = text
+    return true
+  }
+}
+
+function noBundle(): Fault {
+  return new Fault('bundle-invalid', {
+    outward: 'There is no bundle yet, and control did not send one.',
+  })
+}
+
+function readPems(config: Config): string[] {
+  return config.upstreamCaFile === undefined ? [] : [readFileSync(config.upstreamCaFile, 'utf8')]
+}
+
+function firstReady(worker: Worker): Promise<{ baseUrlPort: number; tlsPort: number }> {
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject)
+    worker.on('message', function ready(message: FromWorker) {
+      if (message.kind !== 'ready') return
+      worker.off('message', ready)
+      worker.off('error', reject)
+      resolve(message)
+    })
+  })
+}
+
+function closeWorker(worker: Worker, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    worker.once('exit', () => resolve())
+    worker.postMessage({ kind: 'close', graceMs } satisfies ToWorker)
+    setTimeout(() => void worker.terminate(), graceMs + 5_000).unref()
+  })
+}
