@@ -17,6 +17,10 @@ function copyWith(file: string, change: (text: string) => string): string {
   return dir
 }
 
+function broken(change: (text: string) => string): string {
+  return wordsOf(copyWith('vendors.yaml', change))
+}
+
 function wordsOf(dir: string): string {
   try {
     loadCatalog(dir)
@@ -46,7 +50,7 @@ test('the starter catalog covers the named tools, each with a source', () => {
     'windsurf',
   ])
   for (const row of [...catalog.tools, ...catalog.providers, ...catalog.families]) {
-    expect(row.source.length, row.id).toBeGreaterThan(20)
+    expect(row.source.length).toBeGreaterThan(20)
   }
   expect(catalog.tools.every((tool) => !('traces' in tool))).toBe(true)
   expect(traces.get('claude-code')?.binaries).toContain('claude')
@@ -138,8 +142,6 @@ test('an identity that would match everyone, and a broken pattern, are refused',
 })
 
 test('not YAML, twice the same key, an alias', () => {
-  const broken = (change: (text: string) => string): string =>
-    wordsOf(copyWith('vendors.yaml', change))
   expect(broken((text) => `${text}\n\tx: 1\n`)).toMatch(/^vendors\.yaml:\d+:\d+: /)
   expect(broken((text) => `${text}\nvendors: []\n`)).toContain('this key stands twice')
   expect(broken((text) => text.replace('{ id: aider', '&a { id: aider'))).toContain(

@@ -88,16 +88,18 @@ export function parseYaml<Schema extends z.ZodType>(
   const value: unknown = document.toJS({ maxAliasCount: 0 })
   const parsed = schema.safeParse(value ?? {})
   if (!parsed.success) {
-    // A misspelt key first: it is why another one is missing.
-    const unknown = (issue: z.core.$ZodIssue): number =>
-      issue.code === 'unrecognized_keys' ? 0 : 1
-    const issues = [...parsed.error.issues].sort((a, b) => unknown(a) - unknown(b))
+    const issues = [...parsed.error.issues].sort((a, b) => rank(a) - rank(b))
     throwProblems(
       code,
       issues.flatMap((issue) => issueProblems(document, schema, issue, at)),
     )
   }
   return { file: name, value: parsed.data as z.infer<Schema>, problem }
+}
+
+/** A misspelt key comes first: it is why another one is missing. */
+function rank(issue: z.core.$ZodIssue): number {
+  return issue.code === 'unrecognized_keys' ? 0 : 1
 }
 
 /** Throws one fault that lists the problems, if there are any. */
@@ -152,7 +154,7 @@ function issueProblems(
   const found: unknown = place.length === 0 ? document.contents : document.getIn(place)
   const offset = offsetOf(document, place)
   const last = place.at(-1)
-  const name = typeof last === 'number' ? `item ${last + 1}` : `\`${String(last ?? 'the file')}\``
+  const name = typeof last === 'number' ? `item ${last + 1}` : `\`${last ?? 'the file'}\``
   if (found === undefined && issue.code !== 'custom') {
     return [at(offset, `${name} is missing; add it${wanted(issue)}`)]
   }
@@ -173,11 +175,21 @@ function issueProblems(
     // The branch that came furthest says best what was meant.
     const branch = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? []
     const inner = branch.flatMap((one) =>
-      issueProblems(document, schema, { ...one, path: [...place, ...one.path] } as never, at),
+      issueProblems(document, schema, { ...one, path: [...place, ...one.path] }, at),
     )
     if (inner.length > 0) return inner
   }
+  if (issue.code === 'too_big' || issue.code === 'too_small') {
+    return [at(offset, `${name} ${boundWords(issue)}`)]
+  }
   return [at(offset, `${name}: ${issue.message}`)]
+}
+
+function boundWords(issue: z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall): string {
+  const bound = issue.code === 'too_big' ? `at most ${issue.maximum}` : `at least ${issue.minimum}`
+  if (issue.origin === 'string') return `must have ${bound} characters`
+  if (issue.origin === 'array' || issue.origin === 'set') return `must have ${bound} items`
+  return `must be ${bound}`
 }
 
 function depth(issues: readonly z.core.$ZodIssue[]): number {

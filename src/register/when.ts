@@ -1,0 +1,81 @@
+import { Temporal } from 'temporal-polyfill'
+import type { When } from '#words/decision.ts'
+
+/** A date that is on the calendar, `YYYY-MM-DD`. */
+export function isCalendarDate(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false
+  try {
+    Temporal.PlainDate.from(text, { overflow: 'reject' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * RFC 3339 with `Z` or an offset; null when it is not. A time without offset is never guessed at:
+ * the same text would be another instant on another machine.
+ */
+export function parseInstant(text: string): number | null {
+  if (
+    !/^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:[Zz]|[+-]\d{2}:\d{2})$/.test(
+      text,
+    )
+  ) {
+    return null
+  }
+  const date = text.slice(0, 10)
+  const ms = Date.parse(text.replace(' ', 'T').toUpperCase())
+  return isCalendarDate(date) && Number.isFinite(ms) ? ms : null
+}
+
+export function parseWhen(text: string): When | null {
+  if (isCalendarDate(text)) return { kind: 'local-midnight', date: text }
+  const ms = parseInstant(text)
+  return ms === null ? null : { kind: 'instant', ms }
+}
+
+/**
+ * The instant that a `When` is in a time zone. Where clocks jump over midnight, the first moment of
+ * the day counts (Temporal's `startOfDay`).
+ */
+export function whenMs(when: When, timeZone: string): number {
+  return when.kind === 'instant' ? when.ms : startOfDay(when.date, timeZone)
+}
+
+const startsMax = 4_096
+const starts = new Map<string, number>()
+
+function startOfDay(date: string, timeZone: string): number {
+  const key = `${date} ${timeZone}`
+  const known = starts.get(key)
+  if (known !== undefined) return known
+  const ms = Temporal.PlainDate.from(date).toZonedDateTime(timeZone).epochMilliseconds
+  if (starts.size >= startsMax) starts.clear()
+  starts.set(key, ms)
+  return ms
+}
+
+/** As it is written in a register file. */
+export function whenText(when: When): string {
+  return when.kind === 'instant' ? new Date(when.ms).toISOString() : when.date
+}
+
+/** For a person: `2026-07-10, 00:00 by each site's clock`. */
+export function whenWords(when: When): string {
+  return when.kind === 'instant'
+    ? `${new Date(when.ms).toISOString()}`
+    : `${when.date}, 00:00 by each site's clock`
+}
+
+export function isTimeZone(name: string): boolean {
+  try {
+    // Offsets such as `+08:00` pass too, and have no daylight saving: a site names a place.
+    return (
+      new Intl.DateTimeFormat('en', { timeZone: name }) instanceof Intl.DateTimeFormat &&
+      /^[A-Z]/.test(name)
+    )
+  } catch {
+    return false
+  }
+}
