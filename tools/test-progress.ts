@@ -1,14 +1,31 @@
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 import { relative } from 'node:path'
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 
 const skipMark = ' -- skipped, lacks '
+
+type TestError = {
+  readonly message: string
+  readonly stack?: string | undefined
+  readonly diff?: string | undefined
+}
 
 export type Progress = {
   begin(project: string): void
   readonly reporter: Reporter
   /** Prints failures, skipped suites and the last line; returns the exit code. */
   finish(options: { readonly skippingAllowed: boolean }): number
+}
+
+/** An error as a reader wants it: the message, the difference, and our own lines of the stack. */
+function words(error: TestError): string {
+  const [head = error.message] = (error.stack ?? error.message).split(/\n\s+at /, 1)
+  const frames = (error.stack ?? '').match(/^\s+at .*$/gm) ?? []
+  const own = frames.filter(
+    (line) => !line.includes('node_modules') && !/\(node:|new Promise \(/.test(line),
+  )
+  const diff = stripVTControlCharacters(error.diff ?? '')
+  return [head, diff, ...own.slice(0, 6)].filter((part) => part !== '').join('\n')
 }
 
 /** One line a file while it runs; failures and skipped suites together at the end. */
@@ -26,12 +43,12 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
     const counts = { passed: 0, failed: 0, skipped: 0 }
     for (const error of module.errors()) {
       counts.failed++
-      failures.push({ where, what: error.stack ?? error.message })
+      failures.push({ where, what: words(error) })
     }
     for (const suite of module.children.allSuites()) {
       for (const error of suite.errors()) {
         counts.failed++
-        failures.push({ where: `${where} > ${suite.fullName}`, what: error.stack ?? error.message })
+        failures.push({ where: `${where} > ${suite.fullName}`, what: words(error) })
       }
     }
     for (const test of module.children.allTests()) counts[count(where, test)]++
@@ -50,7 +67,7 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
     const result = test.result()
     if (result.state === 'passed') return 'passed'
     if (result.state === 'failed') {
-      const what = result.errors.map((error) => error.stack ?? error.message).join('\n')
+      const what = result.errors.map((error) => words(error)).join('\n')
       failures.push({ where: `${where} > ${test.fullName}`, what })
       return 'failed'
     }
@@ -72,7 +89,7 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
       onTestModuleEnd: tell,
       onTestRunEnd(_modules, errors) {
         for (const error of errors) {
-          failures.push({ where: 'outside any test', what: error.stack ?? error.message })
+          failures.push({ where: 'outside any test', what: words(error) })
         }
       },
       onUserConsoleLog(log) {
