@@ -71,7 +71,14 @@ export type OpenEntry = AsyncDisposable & {
  * `spool-full` when it cannot be.
  */
 export type Recorder = {
-  open(exchange: Exchange, caller: Caller, content: Content, verdict: Verdict): Promise<OpenEntry>
+  open(
+    exchange: Exchange,
+    caller: Caller,
+    content: Content,
+    verdict: Verdict,
+    /** The complete Cedar request as evaluated (JSON), so that it can be decided again offline. */
+    decisionInput?: string,
+  ): Promise<OpenEntry>
   /** Writes an entry that opens nothing. Resolves when it is durable. */
   note(draft: EntryDraft): Promise<void>
 }
