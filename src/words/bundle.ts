@@ -33,6 +33,8 @@ export type GroundPart = {
   /** Hosts outside the catalog: tunnelled undecrypted, or refused. */
   readonly otherHosts: 'tunnel' | 'refuse'
   readonly sharedHostsOn: readonly string[]
+  /** As in `Decision`: where it is given, gates refuse an older one. */
+  readonly revision?: number
   readonly approval: Approval | null
 }
 

@@ -68,6 +68,11 @@ export type Alternative = { readonly tool: ToolId; readonly note?: string }
 
 export type Decision = {
   readonly id: DecisionId
+  /**
+   * Rises with each change under the same id. Where it is given, gates refuse an older revision, so
+   * that control cannot play a signed decision of yesterday again.
+   */
+  readonly revision?: number
   readonly subject: Subject
   readonly status: Status
   readonly scope: Scope
@@ -92,7 +97,7 @@ export type Decision = {
   readonly withdrawnAtMs?: number
 }
 
-/** k-of-n approver signatures over `canonicalJson({ shown, ...what })`, see `decide/approval.ts`. */
+/** k-of-n approver signatures over `canonicalJson({ shown, what })`, see `decide/approval.ts`. */
 export type Approval = {
   /** The text that the approvers were shown, word for word. */
   readonly shown: string
