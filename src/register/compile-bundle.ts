@@ -1,4 +1,6 @@
-import type { BundleParts } from '#words/bundle.ts'
+import type { KeyObject } from 'node:crypto'
+import { sealBundle } from '#decide/bundle.ts'
+import type { BundleParts, SealedBundle } from '#words/bundle.ts'
 import { Fault } from '#words/faults.ts'
 import type { RegisterState } from './ledger.ts'
 
@@ -49,6 +51,21 @@ export function compileParts(state: RegisterState, nowMs: number): BundleParts {
       users: [...state.usersRevoked].sort(),
     },
   }
+}
+
+/** The signed compilation of a state of the register. */
+export function compileBundle(
+  state: RegisterState,
+  input: {
+    readonly origin: string
+    readonly counter: number
+    readonly issuedAtMs: number
+    readonly validUntilMs: number
+    readonly key: { readonly keyId: string; readonly privateKey: KeyObject }
+  },
+): SealedBundle {
+  const { key, ...head } = input
+  return sealBundle({ ...head, parts: compileParts(state, input.issuedAtMs) }, key)
 }
 
 const expiredKeptMs = 30 * 24 * 3_600_000

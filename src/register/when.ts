@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
+import { localMidnightMs } from '#decide/instants.ts'
 import type { When } from '#words/decision.ts'
 
 /** A date that is on the calendar, `YYYY-MM-DD`. */
@@ -35,25 +36,9 @@ export function parseWhen(text: string): When | null {
   return ms === null ? null : { kind: 'instant', ms }
 }
 
-/**
- * The instant that a `When` is in a time zone. Where clocks jump over midnight, the first moment of
- * the day counts (Temporal's `startOfDay`).
- */
+/** The instant that a `When` is in a time zone. */
 export function whenMs(when: When, timeZone: string): number {
-  return when.kind === 'instant' ? when.ms : startOfDay(when.date, timeZone)
-}
-
-const startsMax = 4_096
-const starts = new Map<string, number>()
-
-function startOfDay(date: string, timeZone: string): number {
-  const key = `${date} ${timeZone}`
-  const known = starts.get(key)
-  if (known !== undefined) return known
-  const ms = Temporal.PlainDate.from(date).toZonedDateTime(timeZone).epochMilliseconds
-  if (starts.size >= startsMax) starts.clear()
-  starts.set(key, ms)
-  return ms
+  return when.kind === 'instant' ? when.ms : localMidnightMs(when.date, timeZone)
 }
 
 /** As it is written in a register file. */
@@ -64,7 +49,7 @@ export function whenText(when: When): string {
 /** For a person: `2026-07-10, 00:00 by each site's clock`. */
 export function whenWords(when: When): string {
   return when.kind === 'instant'
-    ? `${new Date(when.ms).toISOString()}`
+    ? new Date(when.ms).toISOString()
     : `${when.date}, 00:00 by each site's clock`
 }
 
