@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { KeyObject } from 'node:crypto'
-import type { PartName, SealedBundle } from '#words/bundle.ts'
+import type { SealedBundle } from '#words/bundle.ts'
 import type { World } from '#words/clock.ts'
 import { Fault, isFault } from '#words/faults.ts'
 import type { NodeId } from '#words/ids.ts'
@@ -58,15 +58,15 @@ export function createGateChannel(input: {
 
   function stream(url: URL, response: ServerResponse): void {
     const node = url.searchParams.get('node') ?? 'unnamed'
-    const after = Number(url.searchParams.get('after') ?? '0')
-    if (!Number.isSafeInteger(after) || after < 0 || node.length > 80) {
+    // -1: a gate that has none yet.
+    const after = Number(url.searchParams.get('after') ?? '-1')
+    if (!Number.isSafeInteger(after) || after < -1 || node.length > 80) {
       throw new Fault('usage', { outward: '`after` is the counter of the bundle you have.' })
     }
     const state = stateOf(node)
     state.connectedSinceMs = input.world.nowMs()
     state.bundleCounter = after
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
-    let sent: SealedBundle | null = null
 
     const write = (message: GateMessage): void => {
       if (response.writableLength > streamBytesBehindMax) {
@@ -77,14 +77,7 @@ export function createGateChannel(input: {
       response.write(`${JSON.stringify(message)}\n`)
     }
     const push = (bundle: SealedBundle): void => {
-      write({
-        kind: 'bundle',
-        manifest: bundle.manifest,
-        signature: bundle.signature,
-        keyId: bundle.keyId,
-        parts: changedParts(sent, bundle),
-      })
-      sent = bundle
+      write({ kind: 'bundle', bundle: JSON.stringify(bundle) })
       state.bundleCounter = bundle.manifest.counter
     }
     const tick = (): void => {
@@ -136,18 +129,6 @@ export function createGateChannel(input: {
   })
   server.requestTimeout = 120_000
   return { server, states: () => [...states.values()].map((state) => ({ ...state })) }
-}
-
-/** A part goes over the wire when this stream has not carried these bytes yet. */
-function changedParts(
-  sent: SealedBundle | null,
-  next: SealedBundle,
-): Partial<SealedBundle['parts']> {
-  const parts: Partial<Record<PartName, string>> = {}
-  for (const name of Object.keys(next.parts) as PartName[]) {
-    if (sent?.manifest.parts[name] !== next.manifest.parts[name]) parts[name] = next.parts[name]
-  }
-  return parts
 }
 
 async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {

@@ -8,7 +8,7 @@ import { Fault } from '#words/faults.ts'
 import { privateDirectory, writeDurably } from './durable-file.ts'
 import { findKeyFile, readSigningKey, signingRoles, writeKey } from './key-files.ts'
 import type { KeyRole } from './key-files.ts'
-import { takeLock } from './lock.ts'
+import { takeLock } from '#store/lock.ts'
 
 /** Where everything lies below `--home`. Nothing is written outside it. */
 export type HomePaths = ReturnType<typeof homePaths>

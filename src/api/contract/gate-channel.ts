@@ -1,6 +1,6 @@
 import { createPublicKey, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import type { BundleManifest, PartName, RootFile } from '#words/bundle.ts'
+import type { RootFile } from '#words/bundle.ts'
 import { canonicalJson } from '#words/canonical.ts'
 import type { Custody } from '#words/decision.ts'
 import { z } from 'zod'
@@ -17,23 +17,13 @@ import { z } from 'zod'
  */
 export type GateMessage = BundleMessage | TimeMessage
 
-/**
- * Parts are content-addressed: after the first message only those that changed are sent, so that
- * a revocation stays small among large principals. `parts` may therefore be partial; the manifest
- * says by digest which parts belong to it.
- */
-export type BundleMessage = {
-  readonly kind: 'bundle'
-  readonly manifest: BundleManifest
-  readonly signature: string
-  readonly keyId: string
-  readonly parts: Readonly<Partial<Record<PartName, string>>>
-}
+/** `bundle` is the text of a `SealedBundle`. */
+export type BundleMessage = { readonly kind: 'bundle'; readonly bundle: string }
 
-/** Also the heartbeat. A gate that hears none for `heartbeatMs * 3` connects again. */
+/** Also the heartbeat: a gate that hears none for a while connects again. */
 export type TimeMessage = {
   readonly kind: 'time'
-  readonly atMs: number
+  readonly ms: number
   readonly keyId: string
   /** Base64 Ed25519 over `timeText`, by the bundle key. */
   readonly signature: string
@@ -50,24 +40,24 @@ export const enrolmentSchema = z.strictObject({
 export type Enrolment = z.infer<typeof enrolmentSchema>
 
 /** Bound to the log's name, so that one company's time is no other's. */
-function timeText(origin: string, atMs: number): Buffer {
-  return Buffer.from(canonicalJson({ format: 'postern-time/1', origin, atMs }))
+function timeText(origin: string, ms: number): Buffer {
+  return Buffer.from(canonicalJson({ format: 'postern-time/1', origin, ms }))
 }
 
 export function signTime(
   origin: string,
-  atMs: number,
+  ms: number,
   key: { readonly keyId: string; readonly privateKey: KeyObject },
 ): TimeMessage {
-  const signature = sign(null, timeText(origin, atMs), key.privateKey).toString('base64')
-  return { kind: 'time', atMs, keyId: key.keyId, signature }
+  const signature = sign(null, timeText(origin, ms), key.privateKey).toString('base64')
+  return { kind: 'time', ms, keyId: key.keyId, signature }
 }
 
 export function timeHolds(message: TimeMessage, root: RootFile): boolean {
   const key = root.bundleKeys.find((one) => one.keyId === message.keyId)
-  if (key === undefined || !Number.isSafeInteger(message.atMs)) return false
+  if (key === undefined || !Number.isSafeInteger(message.ms)) return false
   const x = Buffer.from(key.publicKey, 'base64').toString('base64url')
   const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } })
   const signature = Buffer.from(message.signature, 'base64')
-  return verify(null, timeText(root.origin, message.atMs), publicKey, signature)
+  return verify(null, timeText(root.origin, message.ms), publicKey, signature)
 }
