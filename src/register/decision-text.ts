@@ -1,6 +1,6 @@
 import type { Catalog } from '#words/catalog.ts'
 import type { Decision, Scope, Subject, When } from '#words/decision.ts'
-import { invariant } from '#words/faults.ts'
+import { invariant, unreachable } from '#words/faults.ts'
 import type { ToolId } from '#words/ids.ts'
 import type { WrittenDecision } from './register-schema.ts'
 import { parseInstant, parseWhen, whenText } from './when.ts'
@@ -89,6 +89,8 @@ function writeSubject(subject: Subject, catalog: Catalog | null): WrittenDecisio
         ...(subject.sha512 === undefined ? {} : { sha512: subject.sha512 }),
       }
     }
+    default:
+      return unreachable(subject)
   }
 }
 
@@ -107,6 +109,8 @@ export function subjectWords(subject: Subject, catalog: Catalog | null): string 
       return `provider ${subject.provider}`
     case 'model-family':
       return `models ${subject.family}`
+    default:
+      return unreachable(subject)
   }
 }
 
