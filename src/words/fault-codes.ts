@@ -20,6 +20,10 @@ export const faultAdvice = {
   'token-unknown': 'Ask for a new token: `postern token issue`.',
   'token-expired': 'Ask for a new token: `postern token issue`.',
   'token-revoked': 'Ask the owner of the register why it was revoked.',
+  'token-not-for-provider':
+    'Ask for a token that covers this provider: `postern token issue --provider`.',
+  'credential-misdirected':
+    'Point the tool at the provider that the key belongs to; the key was not sent anywhere.',
   'launch-invalid': 'Start the tool again with `postern run`.',
   'endpoint-unknown': 'Add the endpoint to the catalog file of the provider with its purpose.',
   'host-not-permitted': 'Add the host to the catalog or use another network path.',

@@ -32,6 +32,25 @@ export const limits = {
   strangersTrackedMax: 4_096,
   launchCredentialSecondsMax: 24 * 3600,
   tokenBytesMax: 512,
+  launchCredentialBytesMax: 4_096,
+  /** A launch credential may be dated this far ahead of policy time (clock of a workstation). */
+  launchClockAheadSecondsMax: 60,
+  credentialsCachedMax: 16_384,
+  userAgentBytesMax: 1_024,
+  userAgentsCachedMax: 4_096,
+  repositoryBytesMax: 256,
+  strangerSourcesShownMax: 64,
+  // forward
+  upstreamSocketsPerOriginMax: 1_024,
+  upstreamFreeSocketsMax: 64,
+  /** Kept-alive sockets are given up before the usual server (60 s) closes them. */
+  upstreamFreeMsMax: 45_000,
+  upstreamOriginsMax: 256,
+  upstreamHeaderBytesMax: 256 * 1024,
+  upstreamAddressesTriedMax: 4,
+  resolvedNamesMax: 1_024,
+  resolvedMsMax: 10_000,
+  h2PingMs: 30_000,
   // decide
   policiesMax: 50,
   decisionsMax: 100_000,
