@@ -14,7 +14,14 @@ import {
 import type { World } from '#words/clock.ts'
 import { Fault } from '#words/faults.ts'
 import { limits } from '#words/limits.ts'
-import { backdateMs, ecdsa, hourMs, pemText, privatePem, serialNumber } from './certificate-parts.ts'
+import {
+  backdateMs,
+  ecdsa,
+  hourMs,
+  pemText,
+  privatePem,
+  serialNumber,
+} from './certificate-parts.ts'
 import type { PemPair } from './certificate-parts.ts'
 import { readHostName } from './host-name.ts'
 import { createLeaves } from './leaf.ts'
@@ -108,8 +115,6 @@ export async function openAuthority(
   options: {
     readonly world: World
     readonly allowAnyName?: boolean
-    /** 48 bytes shared by the workers of one gate, so that a session resumes at each of them. */
-    readonly ticketKeys?: Buffer
     readonly bounds?: { readonly cachedMax: number; readonly hoursValid: number }
   },
 ): Promise<Authority> {
@@ -135,7 +140,6 @@ export async function openAuthority(
     authorityKey: await AuthorityKeyIdentifierExtension.create(certificate.publicKey),
     cachedMax: options.bounds?.cachedMax ?? limits.leafCertificatesCachedMax,
     hoursValid: options.bounds?.hoursValid ?? limits.leafCertificateHoursValid,
-    ticketKeys: options.ticketKeys ?? options.world.randomBytes(48),
   })
   const permittedOnly = (host: string): void => {
     if (permits(host)) return

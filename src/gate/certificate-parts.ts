@@ -28,4 +28,3 @@ export async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
     .export({ format: 'pem', type: 'pkcs8' })
     .toString()
 }
-

@@ -35,11 +35,11 @@ const recordBytesMax = 16_384
  * `broken`. Work and memory are linear in the bytes fed, however small the pieces are.
  */
 export class HelloReader {
-  #raw = Buffer.alloc(0)
+  #raw: Buffer = Buffer.alloc(0)
   #rawLength = 0
   /** Where the next record begins. */
   #at = 0
-  #message = Buffer.alloc(0)
+  #message: Buffer = Buffer.alloc(0)
   #messageLength = 0
   #state: HelloState = more
 
@@ -166,7 +166,8 @@ function readHello(body: Buffer): ClientHello | string {
   const legacyVersion = window.number(2)
   window.take(32)
   window.vector(1)
-  const ciphers = window.vector(2).numbers()
+  const cipherList = window.vector(2)
+  const ciphers = cipherList.numbers()
   window.vector(1)
   const extensions = new Map<number, Buffer>()
   if (window.left > 0) {
@@ -180,7 +181,9 @@ function readHello(body: Buffer): ClientHello | string {
     }
     if (list.failed) return 'extensions are cut short'
   }
-  if (window.failed || window.left > 0 || ciphers.length === 0) return 'malformed'
+  if (window.failed || window.left > 0 || cipherList.failed || ciphers.length === 0) {
+    return 'malformed'
+  }
   const sni = readServerName(extensions.get(extension.serverName))
   if (sni === undefined) return 'malformed server name'
   const alpn = readAlpn(extensions.get(extension.alpn))

@@ -40,7 +40,6 @@ export async function createLeaves(input: {
   readonly authorityKey: AuthorityKeyIdentifierExtension
   readonly cachedMax: number
   readonly hoursValid: number
-  readonly ticketKeys: Buffer
 }): Promise<Leaves> {
   const { world, issuer } = input
   const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify'])
@@ -77,10 +76,8 @@ export async function createLeaves(input: {
     const context = createSecureContext({
       key: keyPem,
       cert: certPem,
-      ticketKeys: input.ticketKeys,
       minVersion: 'TLSv1.2',
       honorCipherOrder: true,
-      sessionIdContext: 'postern',
     })
     return { certPem, context, validUntilMs }
   }

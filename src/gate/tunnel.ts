@@ -1,0 +1,52 @@
+import type { Socket } from 'node:net'
+
+/** How long one side has to take what the other left behind. */
+const lastBytesMsMax = 30_000
+
+/**
+ * Copies both ways until both sides have ended, with the back-pressure of `pipe`. Resolves when
+ * both sockets are closed, with `idle` when neither side said anything for `idleMsMax`.
+ */
+export function tunnel(
+  client: Socket,
+  upstream: Socket,
+  idleMsMax: number,
+): Promise<'ended' | 'idle'> {
+  return new Promise((resolve) => {
+    let how: 'ended' | 'idle' = 'ended'
+    let open = 2
+    let lastBytes = -1
+    const cut = (): void => {
+      client.destroy()
+      upstream.destroy()
+    }
+    // A side may be silent while the other talks; only silence of both is idle.
+    const onTimeout = (): void => {
+      const bytes = client.bytesRead + client.bytesWritten
+      if (bytes !== lastBytes) {
+        lastBytes = bytes
+        return
+      }
+      how = 'idle'
+      cut()
+    }
+    client.setTimeout(idleMsMax, onTimeout)
+    const closed = (): void => {
+      // The other side may still hold bytes that were on their way; it gets a moment, not forever.
+      if (--open === 0) return resolve(how)
+      const other = client.destroyed ? upstream : client
+      other.destroySoon()
+      const timer = setTimeout(() => other.destroy(), lastBytesMsMax)
+      other.once('close', () => clearTimeout(timer))
+    }
+    upstream.on('error', () => {
+      // `close` follows.
+    })
+    for (const side of [client, upstream]) {
+      if (side.destroyed) queueMicrotask(closed)
+      else side.once('close', closed)
+    }
+    client.pipe(upstream)
+    upstream.pipe(client)
+  })
+}
