@@ -73,7 +73,7 @@ export async function openFileLedger(input: {
       return turn
     },
     async *list() {
-      for (const line of [...lines]) yield line
+      for (let at = 0; at < lines.length; at += 1) yield lines[at] as LedgerLine
     },
     async [Symbol.asyncDispose]() {
       await queue.catch(() => undefined)
