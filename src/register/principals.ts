@@ -104,7 +104,7 @@ export function createPrincipals(room: {
       })
     },
     listTokens: () =>
-      [...state().tokens.values()].map(({ sha256: _, ...token }) => token).sort(byExpiry),
+      [...state().tokens.values()].map(({ sha256: _sha256, ...token }) => token).sort(byExpiry),
     revokeToken: (id, reason) =>
       change(() => {
         const token = state().tokens.get(id as TokenId)
