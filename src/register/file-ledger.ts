@@ -31,8 +31,13 @@ export async function openFileLedger(input: {
   readonly world: World
   /** Folder of `ledger.jsonl`. */
   readonly dir: string
-  readonly note: (draft: EntryDraft) => Promise<unknown>
+  /**
+   * Resolves when the entry is durable in the log. `later`: control is down, and so nothing takes
+   * effect; its next start hands the lines to the log first.
+   */
+  readonly note: ((draft: EntryDraft) => Promise<unknown>) | 'later'
 }): Promise<FileLedger> {
+  const { note } = input
   const path = join(input.dir, 'ledger.jsonl')
   const notedPath = join(input.dir, 'ledger.noted')
   await makeFolder(dirname(path))
@@ -42,8 +47,8 @@ export async function openFileLedger(input: {
 
   const noted = await readNoted(notedPath, lines)
   for (const [at, line] of lines.entries()) {
-    if (at < noted) continue
-    await input.note(draftOf(line, at, lines[at - 1]?.entry ?? ''))
+    if (at < noted || note === 'later') continue
+    await note(draftOf(line, at, lines[at - 1]?.entry ?? ''))
     await writeDurably(notedPath, `${at + 1} ${line.entry}\n`)
   }
   const file = await open(path, 'a', 0o600)
@@ -56,8 +61,10 @@ export async function openFileLedger(input: {
     const entry = digestLine(count, knownAtMs, previous, event)
     const line = { event, knownAtMs, entry }
     await writeLine(file, canonicalJson({ n: count, knownAtMs, previous, event, digest: entry }))
-    await input.note(draftOf(line, count, previous))
-    await writeDurably(notedPath, `${count + 1} ${entry}\n`)
+    if (note !== 'later') {
+      await note(draftOf(line, count, previous))
+      await writeDurably(notedPath, `${count + 1} ${entry}\n`)
+    }
     lines.push(line)
     previous = entry
     count += 1

@@ -1,4 +1,6 @@
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { takeLock } from '#store/lock.ts'
 import type { RootFile } from '#words/bundle.ts'
 import type { World } from '#words/clock.ts'
 import type { EntryDraft } from '#words/entry.ts'
@@ -23,7 +25,7 @@ export async function openRegister(input: {
   readonly home: string
   readonly world: World
   readonly root: RootFile
-  readonly note: (draft: EntryDraft) => Promise<unknown>
+  readonly note: ((draft: EntryDraft) => Promise<unknown>) | 'later'
   readonly onChange?: () => Promise<unknown>
 }): Promise<{ readonly service: RegisterService } & AsyncDisposable> {
   const paths = registerPaths(input.home)
@@ -41,6 +43,33 @@ export async function openRegister(input: {
     return { service, [Symbol.asyncDispose]: () => ledger[Symbol.asyncDispose]() }
   } catch (cause) {
     await ledger[Symbol.asyncDispose]()
+    throw cause
+  }
+}
+
+/**
+ * Opens the register while control is down, for one command. Takes the lock that control takes, so
+ * `already-running` means: control came up in between, ask it instead.
+ */
+export async function openRegisterAlone(input: {
+  readonly home: string
+  readonly world: World
+  readonly root: RootFile
+}): Promise<{ readonly service: RegisterService } & AsyncDisposable> {
+  const run = join(input.home, 'run')
+  mkdirSync(run, { recursive: true, mode: 0o700 })
+  const lock = takeLock(join(run, 'control.lock'))
+  try {
+    const opened = await openRegister({ ...input, note: 'later' })
+    return {
+      service: opened.service,
+      async [Symbol.asyncDispose]() {
+        await opened[Symbol.asyncDispose]()
+        lock[Symbol.dispose]()
+      },
+    }
+  } catch (cause) {
+    lock[Symbol.dispose]()
     throw cause
   }
 }

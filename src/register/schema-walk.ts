@@ -31,7 +31,7 @@ export function allowedKeys(
 }
 
 function def(schema: z.ZodType): Def {
-  return schema.def as Def
+  return schema.def
 }
 
 /** Through optional, default, pipe and union, to what stands behind them. */

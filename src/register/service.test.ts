@@ -375,7 +375,10 @@ test('the ledger: same state after a restart, a torn line is cut, a changed one 
   expect(noted.map((draft) => draft.public['digest'])).toEqual(entries)
 
   // A crash after the line and before the log: the next start tells the log.
-  writeFileSync(join(home, 'ledger', 'ledger.noted'), `7 ${String(entries[6])}\n`)
+  writeFileSync(
+    join(home, 'ledger', 'ledger.noted'),
+    `7 ${JSON.stringify(entries[6]).slice(1, -1)}\n`,
+  )
   {
     await using _register = await open()
   }
