@@ -153,8 +153,7 @@ function issueProblems(
   }
   const found: unknown = place.length === 0 ? document.contents : document.getIn(place)
   const offset = offsetOf(document, place)
-  const last = place.at(-1)
-  const name = typeof last === 'number' ? `item ${last + 1}` : `\`${last ?? 'the file'}\``
+  const name = nameOf(place)
   if (found === undefined && issue.code !== 'custom') {
     return [at(offset, `${name} is missing; add it${wanted(issue)}`)]
   }
@@ -183,6 +182,13 @@ function issueProblems(
     return [at(offset, `${name} ${boundWords(issue)}`)]
   }
   return [at(offset, `${name}: ${issue.message}`)]
+}
+
+function nameOf(place: Place): string {
+  const last = place.at(-1) ?? 'the file'
+  const key = place.findLast((step) => typeof step === 'string')
+  if (typeof last === 'string') return `\`${last}\``
+  return key === undefined ? `item ${last + 1}` : `item ${last + 1} of \`${key}\``
 }
 
 function boundWords(issue: z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall): string {
