@@ -1,11 +1,13 @@
+import { indexDecisions } from '#decide/decision-index.ts'
+import { spread } from '#decide/instants.ts'
+import { lookupCatalog, Resolver } from '#decide/resolve.ts'
+import type { GroundPart } from '#words/bundle.ts'
 import type { Catalog } from '#words/catalog.ts'
 import type { Decision, Site } from '#words/decision.ts'
-import { permits } from '#words/decision.ts'
 import type { GroupId, SiteId, ToolId, UserId } from '#words/ids.ts'
-import { forbids, widerKeys, subjectKey } from './contradictions.ts'
+import { forbids } from './contradictions.ts'
 import { activeAt, sitesOf } from './scope.ts'
 import type { House } from './scope.ts'
-import { whenMs } from './when.ts'
 
 /** Somebody whom a ban affects, working on one class of data. */
 type Affected = {
@@ -34,13 +36,12 @@ export function findStranded(
   house: House,
   nowMs: number,
 ): StrandedAlternative[] {
-  const bySubject = new Map<string, Decision[]>()
-  for (const decision of decisions) {
-    const key = subjectKey(decision.subject)
-    const list = bySubject.get(key)
-    if (list === undefined) bySubject.set(key, [decision])
-    else list.push(decision)
+  if (!bans.some((ban) => ban.alternatives.length > 0)) return []
+  const parts = {
+    ground: { sites: house.sites } as GroundPart,
+    decisions: { decisions: decisions.map((decision) => ({ decision, approval: null })) },
   }
+  const resolver = new Resolver(indexDecisions(parts), lookupCatalog(catalog))
   const found: StrandedAlternative[] = []
   for (const ban of bans) {
     if (!forbids(ban) || ban.alternatives.length === 0) continue
@@ -48,10 +49,11 @@ export function findStranded(
     let stranded: string | null = null
     for (const one of affectedBy(ban, decisions, house)) {
       const zone = one.site.timeZone
-      const atMs = Math.max(whenMs(ban.effectiveFrom, zone), nowMs)
-      if (!activeAt(ban, zone, atMs)) continue
+      const sites = one.site === nowhere ? house.sites : [one.site]
+      const atMs = Math.max(spread(ban.effectiveFrom, sites).firstMs, nowMs)
+      if (!activeAt(ban, zone, atMs) && one.site !== nowhere) continue
       const open = ban.alternatives.filter(({ tool }) =>
-        isAllowed(tool, one, atMs, bySubject, catalog),
+        isAllowed(tool, one, atMs, resolver, catalog),
       )
       for (const { tool } of open) useful.add(tool)
       if (open.length === 0) stranded ??= strandedWords(ban, one, atMs)
@@ -80,11 +82,11 @@ function strandedWords(ban: Decision, one: Affected, atMs: number): string {
   const country = one.site.country === '' ? '' : ` (${one.site.country})`
   return (
     `${ban.id}: none of its alternatives (${tools}) is allowed for ${who} at ` +
-    `${one.site.id}${country}${data}${repositories} on ${new Date(atMs).toISOString()}`
+    `${one.site.id === '' ? 'an unknown site' : one.site.id}${country}${data}${repositories} on ${new Date(atMs).toISOString()}`
   )
 }
 
-const nowhere = { id: 'anywhere', timeZone: 'UTC', country: '' } as unknown as Site
+const nowhere = { id: '', timeZone: 'UTC', country: '' } as unknown as Site
 
 /** One of each kind of person: those whom no decision can tell apart are looked at once. */
 function* affectedBy(
@@ -133,49 +135,42 @@ function* affectedBy(
   }
 }
 
+// Known, and in no list: the question is who is stranded in an ordinary repository.
+const ordinary = 'ordinary'
+
+/** As gates would answer: `decide` resolves it, for some release and some provider of the tool. */
 function isAllowed(
   tool: ToolId,
   one: Affected,
   atMs: number,
-  bySubject: ReadonlyMap<string, readonly Decision[]>,
+  resolver: Resolver,
   catalog: Catalog,
 ): boolean {
-  const keys = widerKeys({ kind: 'tool', tool }, catalog)
-  const about = keys.flatMap((key) => bySubject.get(key) ?? [])
-  const releases = [...bySubject.entries()]
-    .filter(([key]) => key.startsWith(`release ${tool} `))
-    .flatMap(([, list]) => list)
-  const active = (decision: Decision): boolean => activeAt(decision, one.site.timeZone, atMs)
-  // A release that is banned leaves the others; a release that is approved will do.
-  const permitted = [...about, ...releases].some(
-    (decision) => permits(decision.status) && active(decision) && matches(decision, one, false),
-  )
-  return (
-    permitted &&
-    !about.some((decision) => forbids(decision) && active(decision) && matches(decision, one, true))
-  )
-}
-
-/** What is not known never matches an approval and always matches a prohibition. */
-function matches(decision: Decision, one: Affected, unknown: boolean): boolean {
-  const { scope } = decision
-  const among = (list: readonly string[] | undefined, value: string | null): boolean =>
-    list === undefined || (value === null ? unknown : list.includes(value))
-  // A ban of one provider or model leaves the tool usable with the others.
-  if (unknown && (scope.providers !== undefined || scope.models !== undefined)) return false
-  return (
-    among(scope.users, one.user) &&
-    (scope.groups === undefined || one.groups.some((group) => scope.groups?.includes(group))) &&
-    among(scope.sites, one.site === nowhere ? null : one.site.id) &&
-    among(scope.countries, one.site.country === '' ? null : one.site.country) &&
-    // No class of data found, no class of repository: known, and in no list.
-    (scope.dataClasses === undefined ||
-      (one.dataClass !== null && scope.dataClasses.includes(one.dataClass))) &&
-    (scope.classifications === undefined ||
-      (one.classification !== null && scope.classifications.includes(one.classification))) &&
-    (scope.repositories === undefined ||
-      (one.repositories.length === 0
-        ? unknown
-        : one.repositories.every((name) => scope.repositories?.includes(name))))
+  const row = catalog.tools.find((candidate) => candidate.id === tool)
+  const providers: readonly string[] = row?.providers.length ? row.providers : [ordinary]
+  const repositories = one.repositories.length > 0 ? one.repositories : [ordinary]
+  return repositories.every((repository) =>
+    providers.some((provider) => {
+      const { approval, restricting } = resolver.resolve(
+        {
+          user: one.user ?? '',
+          groups: one.groups,
+          site: one.site.id,
+          country: one.site.country,
+          tool,
+          release: 'any',
+          releaseDigest: '',
+          repository,
+          classification: one.classification ?? ordinary,
+          provider,
+          families: null,
+          familiesKnown: true,
+          dataClasses: one.dataClass === null ? [] : [one.dataClass],
+          dataClassesKnown: true,
+        },
+        atMs,
+      )
+      return approval !== null && restricting.every((ban) => ban.decision.profile !== 'enforce')
+    }),
   )
 }

@@ -71,8 +71,9 @@ export function findContradictions(
   return found
 }
 
+/** Every status that does not permit restricts: gates refuse what is under review, too. */
 export function forbids(decision: Decision): boolean {
-  return decision.status === 'prohibited' || decision.status === 'retired'
+  return !permits(decision.status)
 }
 
 export function subjectKey(subject: Subject): string {
