@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { patternComplaint } from './pattern.ts'
 
 /** Catalog keys, sites, groups: kebab-case, so that they read well in a command and in a refusal. */
 export const idSchema = z
@@ -23,7 +24,10 @@ const sourceSchema = z.string().min(8, 'say where this was read or measured').ma
 const patternSchema = z
   .string()
   .max(300)
-  .refine(compiles, 'this is not a regular expression that JavaScript can read')
+  .superRefine((pattern, context) => {
+    const complaint = patternComplaint(pattern)
+    if (complaint !== null) context.addIssue({ code: 'custom', message: complaint })
+  })
 
 export const purposes = [
   'inference',
@@ -145,11 +149,3 @@ export const vendorsSchema = z.strictObject({
     .min(1)
     .max(500),
 })
-
-function compiles(pattern: string): boolean {
-  try {
-    return new RegExp(pattern, 'u') instanceof RegExp
-  } catch {
-    return false
-  }
-}

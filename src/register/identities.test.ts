@@ -1,7 +1,9 @@
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { patternDanger } from '#identify/safe-pattern.ts'
 import { toolReader } from '#identify/tools.ts'
 import { loadCatalog } from './catalog-files.ts'
+import { patternComplaint } from './pattern.ts'
 
 test('every pattern of the catalog may meet the text of a stranger', () => {
   const catalog = loadCatalog('catalog')
@@ -53,4 +55,50 @@ test.each([
     family.aliases.some((alias) => new RegExp(alias, 'i').test(model)),
   )
   expect(found.map((family) => family.id as string).sort()).toEqual(families)
+})
+
+test.each([
+  ['(a+)+$', 'repeats a group'],
+  ['(?:a|aa)*b', 'repeats a group'],
+  ['((a))*', 'repeats a group'],
+  ['(?=a)b', 'looks ahead'],
+  ['(a)\\1', 'refers back'],
+  ['a{300}', 'counts above'],
+  ['(unclosed', 'not a regular expression'],
+])('%s is refused', (pattern, words) => {
+  expect(patternComplaint(pattern)).toContain(words)
+})
+
+test('what the catalog takes, gates take', () => {
+  const piece = fc.constantFrom(
+    'a',
+    '.',
+    '\\d',
+    '\\.',
+    '\\(',
+    '[a-z]',
+    '[)+]',
+    '(?:',
+    '(?<v>',
+    '(',
+    ')',
+    '|',
+    '*',
+    '+',
+    '?',
+    '{2,4}',
+    '{1,}',
+    '^',
+    '$',
+    '(?=',
+    '\\1',
+    '/',
+  )
+  fc.assert(
+    fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), (pieces) => {
+      const pattern = pieces.join('')
+      if (patternComplaint(pattern) === null) expect(patternDanger(pattern)).toBe(null)
+    }),
+    { numRuns: 4_000 },
+  )
 })
