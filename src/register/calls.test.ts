@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { callRegister, registerCalls } from './calls.ts'
+import { answerRegister, callRegister, registerCalls } from './calls.ts'
 import type { RegisterCall } from './calls.ts'
 import type { RegisterService } from './service.ts'
 
@@ -28,4 +28,12 @@ test.each(['nothing', '__proto__', 'constructor', 'toString'])(
 
 test('every call has a name that a path can carry', () => {
   expect(registerCalls.every((name) => /^[a-z]+(?:-[a-z]+)*$/.test(name))).toBe(true)
+})
+
+test('over HTTP a fault has a status, its code and advice', async () => {
+  expect(await answerRegister(service, 'show', {})).toEqual({ status: 200, body: {} })
+  expect(await answerRegister(service, 'hide', {})).toMatchObject({
+    status: 404,
+    body: { error: { code: 'not-found', advice: expect.any(String) as string } },
+  })
 })

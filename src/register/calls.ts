@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { Fault, invariant } from '#words/faults.ts'
+import type { FaultCode } from '#words/fault-codes.ts'
+import { Fault, invariant, isFault } from '#words/faults.ts'
 import { exportFormats } from './export.ts'
 import type { RegisterService } from './service.ts'
 
@@ -99,6 +100,37 @@ export async function callRegister<Name extends RegisterCall>(
     throw new Fault('usage', { outward: `${issue.path.join('.') || name}: ${issue.message}` })
   }
   return (await row.run(service, parsed.data)) as RegisterAnswer<Name>
+}
+
+export type HttpAnswer = { readonly status: number; readonly body: unknown }
+
+/**
+ * The same over HTTP: `POST /v1/register/:name` with the parameters as JSON. A fault becomes
+ * `{ error: { code, outward, advice } }`; a bug is thrown on, for whoever serves to crash or log.
+ */
+export async function answerRegister(
+  service: RegisterService,
+  name: string,
+  input: unknown,
+): Promise<HttpAnswer> {
+  try {
+    const answer: unknown = await callRegister(service, name as RegisterCall, input)
+    return { status: 200, body: answer ?? null }
+  } catch (fault) {
+    if (!isFault(fault)) throw fault
+    const { code, outward, advice } = fault
+    return { status: statuses[code] ?? 400, body: { error: { code, outward, advice } } }
+  }
+}
+
+const statuses: Partial<Record<FaultCode, number>> = {
+  'not-found': 404,
+  'not-permitted': 403,
+  'bundle-unsigned-loosening': 403,
+  'register-contradiction': 409,
+  'register-alternative': 409,
+  'log-invalid': 500,
+  'spool-full': 503,
 }
 
 type Row<Input> = {
