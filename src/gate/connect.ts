@@ -122,9 +122,7 @@ export async function askFilter(
 }
 
 async function decryptConnect(door: Door, connection: Connection): Promise<void> {
-  const { socket } = connection
-  const reader = new HelloReader()
-  const state = await readHello(reader, connection, door.bounds.headerReadMsMax)
+  const state = await readHello(new HelloReader(), connection, door.bounds.headerReadMsMax)
   if (state === null) return
   const { host, port, peer, mode, proxyCredential } = connection
   const context = {
@@ -153,7 +151,6 @@ async function decryptConnect(door: Door, connection: Connection): Promise<void>
     return connection.refuseTls('sni-mismatch', `the hello names ${state.hello.sni}`)
   }
   await handToTls(door, connection, { ...context, scheme: 'https', hello: state.hello })
-  if (socket.destroyed) return
 }
 
 /** Never mis-signed: a host for which no valid leaf can be made is refused. */
@@ -251,13 +248,16 @@ async function watchTunnel(
     }
   }
   upstream.on('data', early)
-  const gone = (): void => void socket.destroySoon()
+  const gone = (): void => socket.destroySoon()
   upstream.once('close', gone)
   const reader = new HelloReader()
   const state = await readHello(reader, connection, idleMsMax)
   upstream.off('data', early)
   upstream.off('close', gone)
-  if (state === null) return void upstream.destroy()
+  if (state === null) {
+    upstream.destroy()
+    return
+  }
   if (state.kind === 'broken' || state.kind === 'hello') {
     const wrong = wrongHello(state, connection, isAddress)
     if (wrong !== null) {

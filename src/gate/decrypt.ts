@@ -1,5 +1,5 @@
 import { createServer as createTlsServer } from 'node:tls'
-import type { TLSSocket } from 'node:tls'
+import type { SecureContext, TLSSocket } from 'node:tls'
 import type { Socket } from 'node:net'
 import type { ServerHttp2Session } from 'node:http2'
 import type { Connection } from './connection.ts'
@@ -43,15 +43,15 @@ export function createDecryptor(options: TlsDoorOptions, bounds: DoorLimits): De
     sessionIdContext: 'postern',
     noDelay: true,
     SNICallback: (host, done) => {
-      options.authority.secureContextFor(host).then(
-        (context) => done(null, context),
-        (cause: Error) => done(cause),
-      )
+      void answerWith(options.authority.secureContextFor(host), done)
     },
   })
   tls.on('secureConnection', (secured) => {
     const waited = waiting.get(parentOf(secured))
-    if (waited === undefined) return void secured.destroy()
+    if (waited === undefined) {
+      secured.destroy()
+      return
+    }
     const { connection } = waited
     secured.on('error', (error: NodeJS.ErrnoException) => {
       connection.ended('failed', reasonOf(error), error.code ?? error.message)
@@ -101,6 +101,17 @@ export function createDecryptor(options: TlsDoorOptions, bounds: DoorLimits): De
       http1.close()
       for (const session of sessions) session.destroy()
     },
+  }
+}
+
+async function answerWith(
+  context: Promise<SecureContext>,
+  done: (error: Error | null, context?: SecureContext) => void,
+): Promise<void> {
+  try {
+    done(null, await context)
+  } catch (cause) {
+    done(cause as Error)
   }
 }
 

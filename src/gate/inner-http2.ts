@@ -36,14 +36,15 @@ export function createInnerHttp2(
     maxSessionRejectedStreams: 100,
     maxSessionMemory: 32,
     // nghttp2's own bucket, as a second wall behind `guardResets`.
-    ...{
-      streamResetBurst: bounds.h2ResetsPerMinuteMax,
-      streamResetRate: Math.ceil(bounds.h2ResetsPerMinuteMax / 60),
-    },
+    streamResetBurst: bounds.h2ResetsPerMinuteMax,
+    streamResetRate: Math.ceil(bounds.h2ResetsPerMinuteMax / 60),
   })
   server.on('session', (session) => {
     const inner = innerBehind(session)
-    if (inner === undefined) return void session.destroy()
+    if (inner === undefined) {
+      session.destroy()
+      return
+    }
     innerOf.set(session, inner)
     // One upload may fill what all streams share; 64 kB would make it wait at every turn.
     session.setLocalWindowSize(4 * 1024 * 1024)
@@ -59,7 +60,10 @@ export function createInnerHttp2(
   const handle = (req: Http2ServerRequest, res: Http2ServerResponse, waits: boolean): void => {
     const { session } = req.stream
     const inner = session === undefined ? undefined : innerOf.get(session)
-    if (inner === undefined) return void req.stream.close(constants.NGHTTP2_CANCEL)
+    if (inner === undefined) {
+      req.stream.close(constants.NGHTTP2_CANCEL)
+      return
+    }
     const wrong = wrongWithRequest(req, inner, bounds)
     if (wrong === null) {
       limitReading(req, bounds.requestReadMsMax)

@@ -1,13 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { request as httpRequest } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { askFilter, connectUpstream } from './connect.ts'
 import type { Door } from './connect.ts'
 import { httpRefusal } from './connection.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionReason, Context, Mode } from './door-types.ts'
-import { hopByHopOfAnswer } from './headers.ts'
+import { hopByHopOfAnswer, withoutHeaders } from './headers.ts'
 import { readAuthority } from './host-name.ts'
 import type { Authority } from './host-name.ts'
 import { wrongWithHeaders, wrongWithTarget } from './inner-http.ts'
@@ -60,6 +59,7 @@ export async function servePlainHttp(
   if (verdict.kind === 'tunnel') return await forwardPlain(door, connection, plain, to)
   // From here on the request reads as if it had come to the host itself.
   req.url = to.path
+  req.rawHeaders = withoutHeaders(req.rawHeaders, forUs)
   const context: Context = {
     host: to.host,
     port: to.port,
@@ -75,6 +75,9 @@ export async function servePlainHttp(
   if ('res' in plain) door.options.onRequest(req, plain.res, context, plain.waits)
   else door.options.onUpgrade(req, plain.socket, plain.head, context)
 }
+
+/** What the client says to a proxy is not for the host. */
+const forUs: ReadonlySet<string> = new Set(['proxy-authorization', 'proxy-connection'])
 
 type Target = Authority & { readonly path: string; readonly mode: Mode }
 
@@ -155,7 +158,7 @@ async function forwardPlain(
   if (chunked) headers.push('Transfer-Encoding', 'chunked')
   headers.push('Connection', 'close')
   const out = httpRequest({
-    createConnection: () => upstream as Socket,
+    createConnection: () => upstream,
     method: req.method,
     path: to.path,
     headers,
@@ -179,7 +182,10 @@ async function forwardPlain(
     answer.once('aborted', () => res.destroy())
   })
   out.on('error', () => {
-    if (res.headersSent) return void res.destroy()
+    if (res.headersSent) {
+      res.destroy()
+      return
+    }
     refuse(connection, plain, 502, 'upstream-unreachable', `Postern: ${to.host} broke off.`)
   })
   connection.ended('tunnelled')

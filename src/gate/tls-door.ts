@@ -44,7 +44,10 @@ export function createTlsDoor(options: TlsDoorOptions): TlsDoor {
   const proxy = strictHttp1(bounds)
   proxy.on('connect', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     const connection = open.get(socket)
-    if (connection === undefined) return void socket.destroy()
+    if (connection === undefined) {
+      socket.destroy()
+      return
+    }
     void serveConnect(door, connection, {
       target: req.url ?? '',
       hostHeader: req.headers.host,
@@ -61,7 +64,10 @@ export function createTlsDoor(options: TlsDoorOptions): TlsDoor {
   proxy.on('checkContinue', (req, res) => plain(req, res, true))
   proxy.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     const connection = open.get(socket)
-    if (connection === undefined) return void socket.destroy()
+    if (connection === undefined) {
+      socket.destroy()
+      return
+    }
     void servePlainHttp(door, connection, { req, socket, head, port: ports.http })
   })
   proxy.on('clientError', (error: NodeJS.ErrnoException, socket) => {
