@@ -6,6 +6,8 @@ import { covers, overlapMs, scopeKey, sitesOf } from './scope.ts'
 import type { House } from './scope.ts'
 
 export type Contradiction = {
+  /** `idle`: an approval (`a`) that a wider restriction (`b`) leaves without effect. */
+  readonly kind: 'same-scope' | 'idle'
   readonly a: Decision
   readonly b: Decision
   readonly site: Site
@@ -35,12 +37,12 @@ export function findContradictions(
     push(sameScope, `${subjectKey(decision.subject)}|${scopeKey(decision.scope)}`, decision)
     if (forbids(decision)) push(restricting, subjectKey(decision.subject), decision)
   }
-  const note = (a: Decision, b: Decision, words: string): void => {
+  const note = (kind: Contradiction['kind'], a: Decision, b: Decision, words: string): void => {
     const sites = sitesOf(b.scope, sitesOf(a.scope, house.sites))
     for (const site of house.sites.length === 0 ? [somewhere] : sites) {
       const atMs = overlapMs(a, b, site.timeZone)
       if (atMs === null) continue
-      found.push({ a, b, site, atMs, words })
+      found.push({ kind, a, b, site, atMs, words })
       return
     }
   }
@@ -48,7 +50,12 @@ export function findContradictions(
     for (const [at, a] of group.entries()) {
       for (const b of group.slice(at + 1)) {
         if (a.status === b.status || (!permits(a.status) && !permits(b.status))) continue
-        note(a, b, `${a.id} says ${a.status} and ${b.id} says ${b.status} for the same scope`)
+        note(
+          'same-scope',
+          a,
+          b,
+          `${a.id} says ${a.status} and ${b.id} says ${b.status} for the same scope`,
+        )
       }
     }
   }
@@ -61,6 +68,7 @@ export function findContradictions(
           scopeKey(ban.scope) === scopeKey(approval.scope)
         if (same || ban.profile !== 'enforce' || !covers(ban.scope, approval.scope, house)) continue
         note(
+          'idle',
           approval,
           ban,
           `${approval.id} (${approval.status}) could never take effect under ${ban.id} (${ban.status})`,

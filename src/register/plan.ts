@@ -9,6 +9,7 @@ import { findStranded } from './alternatives.ts'
 import { changeOfDecision, changeOfGround, changeOfPeople } from './changes.ts'
 import type { Change, ToSign } from './changes.ts'
 import { findContradictions, forbids } from './contradictions.ts'
+import type { Contradiction } from './contradictions.ts'
 import type { RegisterState } from './ledger.ts'
 import type { PolicyFiles } from './policy-files.ts'
 import type { RegisterFiles } from './register-files.ts'
@@ -59,16 +60,6 @@ export function makePlan(wanted: Wanted, state: RegisterState, world: World): Pl
         ),
       ),
   )
-  throwProblems(
-    'register-contradiction',
-    findContradictions(decisions, catalog, files).map(({ b, words, site, atMs }) =>
-      files.problem(
-        b.id,
-        `${words}; both count at ${site.id} from ${new Date(atMs).toISOString()}: end, withdraw or narrow one of them`,
-      ),
-    ),
-  )
-
   const changes: Change[] = []
   const ground = changeOfGround(state.ground, groundOf(wanted))
   if (ground !== null) changes.push(ground)
@@ -85,6 +76,15 @@ export function makePlan(wanted: Wanted, state: RegisterState, world: World): Pl
   const changed = new Set<string>(
     changes.flatMap((change) => (change.kind === 'decision' ? [change.after.id] : [])),
   )
+  const clashes = findContradictions(decisions, catalog, files)
+  // An urgent ban is not held up by approvals that it leaves without effect; a new approval that
+  // could have none is.
+  const refused = clashes.filter(({ kind, a }) => kind === 'same-scope' || changed.has(a.id))
+  throwProblems(
+    'register-contradiction',
+    refused.map((one) => files.problem(one.b.id, clashWords(one))),
+  )
+  const idle = clashes.filter((one) => !refused.includes(one))
   const bans = decisions.filter((one) => forbids(one) && endsAfter(one, files, nowMs))
   const stranded = findStranded(bans, decisions, catalog, files, nowMs)
   throwProblems(
@@ -100,6 +100,10 @@ export function makePlan(wanted: Wanted, state: RegisterState, world: World): Pl
     changes,
     toSign,
     warnings: [
+      ...idle.slice(0, warningsMax).map(clashWords),
+      ...(idle.length > warningsMax
+        ? [`${idle.length - warningsMax} more approvals are left without effect`]
+        : []),
       // An urgent ban must not fail because an older one named the tool as its alternative.
       ...stranded.filter(({ ban }) => !changed.has(ban.id)).map(({ words }) => words),
       ...bans
@@ -116,6 +120,12 @@ export function makePlan(wanted: Wanted, state: RegisterState, world: World): Pl
       ),
     ),
   }
+}
+
+const warningsMax = 20
+
+function clashWords({ words, site, atMs }: Contradiction): string {
+  return `${words}; both count at ${site.id} from ${new Date(atMs).toISOString()}: end, withdraw or narrow one of them`
 }
 
 /**

@@ -39,6 +39,9 @@ export function checkReferences(
     models: 'model family',
   } as const
 
+  const sets = Object.fromEntries(
+    Object.entries(known).map(([kind, ids]) => [kind, new Set<string>(ids)]),
+  )
   const problems: Problem[] = []
   const check = (
     file: YamlFile<WrittenRegister>,
@@ -46,7 +49,7 @@ export function checkReferences(
     kind: keyof typeof known,
     id: string,
   ): void => {
-    if ((known[kind] as readonly string[]).includes(id)) return
+    if (sets[kind]?.has(id) === true) return
     problems.push(
       file.problem(place, `there is no ${names[kind]} \`${id}\`; ${instead(id, known[kind])}`),
     )

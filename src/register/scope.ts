@@ -51,6 +51,25 @@ export function scopeKey(scope: Scope): string {
 /** Who and where the words of scopes stand for. */
 export type House = { readonly sites: readonly Site[]; readonly users: readonly RegisterUser[] }
 
+type HouseIndex = {
+  readonly countryOf: ReadonlyMap<string, string>
+  readonly userOf: ReadonlyMap<string, RegisterUser>
+}
+
+const indexes = new WeakMap<House, HouseIndex>()
+
+function indexOf(house: House): HouseIndex {
+  let index = indexes.get(house)
+  if (index === undefined) {
+    index = {
+      countryOf: new Map(house.sites.map((site) => [site.id, site.country])),
+      userOf: new Map(house.users.map((user) => [user.id, user])),
+    }
+    indexes.set(house, index)
+  }
+  return index
+}
+
 /**
  * Does the wider scope hold everything that the narrower one does? Sites count as their country,
  * and people as their groups; what cannot be told is answered with no.
@@ -61,17 +80,17 @@ export function covers(wider: Scope, narrower: Scope, house: House): boolean {
     if (outer === undefined) return true
     const inner: readonly string[] | undefined = narrower[key]
     if (inner !== undefined && inner.every((value) => outer.includes(value))) return true
-    if (key === 'countries' && narrower.sites !== undefined) {
-      return narrower.sites.every((id) =>
-        house.sites.some((site) => site.id === id && outer.includes(site.country)),
-      )
-    }
-    if (key === 'groups' && narrower.users !== undefined) {
-      return narrower.users.every((id) =>
-        house.users.some((user) => user.id === id && user.groups.some((g) => outer.includes(g))),
-      )
-    }
-    return false
+    const { countryOf, userOf } = indexOf(house)
+    const abroad = (site: string): boolean => !outer.includes(countryOf.get(site) ?? '')
+    if (key === 'countries' && narrower.sites !== undefined) return !narrower.sites.some(abroad)
+    if (narrower.users === undefined) return false
+    return narrower.users.every((id) => {
+      const user = userOf.get(id)
+      if (user === undefined) return false
+      if (key === 'groups') return user.groups.some((group) => outer.includes(group))
+      if (key === 'sites') return outer.includes(user.site)
+      return key === 'countries' && !abroad(user.site)
+    })
   })
 }
 

@@ -237,69 +237,6 @@ test('a decision that is gone from the files is named; it must be withdrawn', as
   )
 })
 
-test('contradictions are refused with both names, the place and the instant', async () => {
-  await writeStarter(join(home, 'register'), world)
-  await using register = await open()
-  decisionsFile(`decisions:
-  - id: dec-opencode-no
-    subject: { tool: opencode }
-    status: prohibited
-    effectiveFrom: 2027-01-01
-    rationale: changed our mind
-    owner: security
-  - id: dec-anthropic-cn
-    subject: { vendor: anthropic }
-    status: prohibited
-    scope: { countries: [CN] }
-    effectiveFrom: 2026-08-01
-    rationale: x
-    owner: security
-  - id: dec-claude-shanghai
-    subject: { release: 'pkg:npm/%40anthropic-ai/claude-code@2.1.197' }
-    status: approved
-    scope: { sites: [shanghai], groups: [payments] }
-    effectiveFrom: 2026-09-01
-    rationale: x
-    owner: platform
-`)
-  const words = faultOf(() => register.service.plan())
-  expect(words).toContain(
-    'register/more.yaml:2:5: dec-opencode says approved and dec-opencode-no says prohibited for the same scope; both count at shanghai from 2026-12-31T16:00:00.000Z',
-  )
-  expect(words).toContain(
-    'dec-claude-shanghai (approved) could never take effect under dec-anthropic-cn (prohibited)',
-  )
-})
-
-test('a ban whose alternative is not allowed for somebody it affects is refused', async () => {
-  await writeStarter(join(home, 'register'), world)
-  await using register = await open()
-  const ban = (scope: string): void =>
-    decisionsFile(`decisions:
-  - id: dec-aider-berlin
-    subject: { tool: aider }
-    status: approved
-    scope: { countries: [DE, US] }
-    effectiveFrom: 2026-01-01
-    rationale: reviewed
-    owner: platform
-  - id: dec-cline-ban
-    subject: { tool: cline }
-    status: prohibited
-    ${scope}
-    effectiveFrom: 2026-12-01
-    alternatives: [aider]
-    rationale: x
-    owner: security
-`)
-  ban('scope: {}')
-  expect(faultOf(() => register.service.plan())).toContain(
-    'dec-cline-ban: none of its alternatives (aider) is allowed for li.wei at shanghai (CN) on 2026-11-30T16:00:00.000Z',
-  )
-  ban('scope: { countries: [DE] }')
-  expect(faultOf(() => register.service.plan())).toBe('no fault')
-})
-
 test('what was known, and what held: a correction leaves both answerable', async () => {
   await writeStarter(join(home, 'register'), world)
   await using register = await open()
