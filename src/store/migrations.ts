@@ -29,9 +29,7 @@ async function first(db: Kysely<unknown>): Promise<void> {
     const own = columns[table as keyof typeof keys]
     for (const [name, type] of Object.entries(own)) {
       builder = builder.addColumn(name, type, (column) =>
-        nullable.has(name) && !(table === 'decisions' && name !== 'body')
-          ? column
-          : column.notNull(),
+        nullable.has(name) ? column : column.notNull(),
       )
     }
     if (table === 'exchanges') {

@@ -60,14 +60,16 @@ export type OutcomeColumns = {
 }
 export type OutcomeRow = OutcomeColumns & { readonly node: string; readonly counter: number }
 
+/** A transition of the register, as the log tells it; who is concerned stands in openings only. */
 export type DecisionRow = {
   readonly index: number
   readonly at_ms: number
-  readonly decision: string
-  readonly transition: string
+  readonly change: string
+  readonly decision: string | null
+  readonly revision: number
   readonly subject: string
   readonly status: string
-  readonly body: object
+  readonly withdrawn: boolean
 }
 
 export type ConnectionRow = {
@@ -75,9 +77,11 @@ export type ConnectionRow = {
   readonly at_ms: number
   readonly node: string
   readonly subject: string | null
-  readonly host: string
+  readonly mode: string
+  readonly outcome: string
   readonly port: number
-  readonly action: string
+  readonly bytes_up: number
+  readonly bytes_down: number
 }
 
 export type CheckpointRow = {
@@ -100,7 +104,7 @@ export type Batch = {
   readonly next: number
 }
 
-type ColumnType = 'bigint' | 'integer' | 'double precision' | 'text' | 'jsonb'
+type ColumnType = 'bigint' | 'integer' | 'double precision' | 'text' | 'jsonb' | 'boolean'
 
 /** Column types, in the order in which they are made. */
 export const columns = {
@@ -149,20 +153,23 @@ export const columns = {
   decisions: {
     index: 'bigint',
     at_ms: 'bigint',
+    change: 'text',
     decision: 'text',
-    transition: 'text',
+    revision: 'integer',
     subject: 'text',
     status: 'text',
-    body: 'jsonb',
+    withdrawn: 'boolean',
   },
   connections: {
     index: 'bigint',
     at_ms: 'bigint',
     node: 'text',
     subject: 'text',
-    host: 'text',
+    mode: 'text',
+    outcome: 'text',
     port: 'integer',
-    action: 'text',
+    bytes_up: 'bigint',
+    bytes_down: 'bigint',
   },
   checkpoints: { size: 'bigint', at_ms: 'bigint', root: 'text', witnesses: 'integer' },
 } as const satisfies Record<string, Record<string, ColumnType>>
