@@ -174,7 +174,6 @@ export const rootShape = z.strictObject({
   threshold: z.number().int().min(1),
 })
 
-
 /** The first complaint of zod as one line: `decisions.4.status: Invalid option …`. */
 export function firstComplaint(error: z.ZodError): string {
   const issue = error.issues[0]

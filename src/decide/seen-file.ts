@@ -47,7 +47,9 @@ export function openSeenFile(path: string): {
   if (text !== null) {
     const match = /^(\d{1,15}) ([0-9a-f]{64}) (\d{1,16})\n$/.exec(text)
     if (match === null) {
-      throw new Fault('bundle-rollback', { outward: `${path} is damaged; nothing can be compared.` })
+      throw new Fault('bundle-rollback', {
+        outward: `${path} is damaged; nothing can be compared.`,
+      })
     }
     seen = { counter: Number(match[1]), digest: match[2] ?? '', issuedAtMs: Number(match[3]) }
   }
