@@ -47,6 +47,23 @@ export class Terminal implements Disposable {
     this.#tmux(['send-keys', '-t', 'main', key])
   }
 
+  /**
+   * Types a prompt at a client that is ready for one, and sends it. A quick Enter counts as part
+   * of a paste in some clients, and one that still draws its first screen swallows it.
+   */
+  async submit(prompt: string, sent: () => boolean): Promise<void> {
+    await this.waitFor(/[❯›]/)
+    await sleep(1_200)
+    this.type(prompt)
+    await this.waitFor(new RegExp(prompt))
+    for (let presses = 0; presses < 8 && !sent(); presses++) {
+      await sleep(700)
+      if (!sent()) this.press('Enter')
+      await sleep(800)
+    }
+    if (!sent()) throw new Error(`the client sent nothing:\n${this.screen()}`)
+  }
+
   /** Waits until the screen says it; throws with the whole screen when it does not. */
   async waitFor(what: RegExp, timeoutMs = 30_000): Promise<string> {
     const endMs = performance.now() + timeoutMs
