@@ -33,6 +33,7 @@ export class TestProvider implements AsyncDisposable {
   readonly received: Received[] = []
   /** Requests that ask for an answer: prompts and background calls, over either transport. */
   inferences = 0
+  #turns = 0
   script: Script
   #server: Server
   readonly #sockets = new Set<Socket>()
@@ -64,10 +65,22 @@ export class TestProvider implements AsyncDisposable {
   forget(): void {
     this.received.length = 0
     this.inferences = 0
+    this.#turns = 0
   }
 
   prompts(): readonly Received[] {
     return this.received.filter(({ url }) => /\/(?:messages|responses)(?:\?|$)/.test(url))
+  }
+
+  /** A side call offers no tools; it must not use up a turn of the script. */
+  #turn(received: Received, request: Record<string, unknown>): Turn {
+    this.inferences++
+    const tools = request['tools']
+    const aside = !Array.isArray(tools) || tools.length === 0
+    const turn = this.script(received, this.#turns)
+    if (aside) return turn.kind === 'tool' ? { kind: 'text', text: hello } : turn
+    this.#turns++
+    return turn
   }
 
   #note(req: IncomingMessage, body: Buffer, transport: Received['transport']): Received {
@@ -97,9 +110,9 @@ export class TestProvider implements AsyncDisposable {
       if (request === null) return json(res, 400, { error: { message: 'not JSON' } })
       const stream = request['stream'] === true
       if (path.endsWith('/messages')) {
-        send(res, stream, messagesAnswer(request, this.script(received, this.inferences++)))
+        send(res, stream, messagesAnswer(request, this.#turn(received, request)))
       } else if (path.endsWith('/responses')) {
-        send(res, stream, responsesAnswer(request, this.script(received, this.inferences++)))
+        send(res, stream, responsesAnswer(request, this.#turn(received, request)))
       } else json(res, 404, { error: { message: 'not found', type: 'not_found_error' } })
     })
   }
@@ -111,9 +124,7 @@ export class TestProvider implements AsyncDisposable {
       const request = parsed(received.body)
       if (request?.['type'] !== 'response.create') return
       const warmUp = request['generate'] === false
-      const turn: Turn = warmUp
-        ? { kind: 'text', text: '' }
-        : this.script(received, this.inferences++)
+      const turn: Turn = warmUp ? { kind: 'text', text: '' } : this.#turn(received, request)
       for (const event of responsesEvents(request, turn)) ws.send(JSON.stringify(event))
     })
   }
