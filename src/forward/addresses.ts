@@ -1,4 +1,4 @@
-import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 import { Fault } from '#words/faults.ts'
 
 /**
@@ -101,7 +101,7 @@ function expand(address: string): readonly number[] | null {
 /** The addresses that configuration lists although they are not public. */
 export type Allowed = { has(name: string, address: string, port: number): boolean }
 
-/** Reads `upstreamAddressesAllowed`: `host:port`, `[::1]:port` or a CIDR. Anything else is a fault. */
+/** Reads `upstreamAddressesAllowed`: an address, `host:port`, `[::1]:port` or a CIDR. Anything else is a fault. */
 export function readAllowed(entries: readonly string[]): Allowed {
   const places = new Set<string>()
   const ranges = new BlockList()
@@ -111,11 +111,13 @@ export function readAllowed(entries: readonly string[]): Allowed {
     if (cidr !== null && inRange(cidr[1] as string, Number(cidr[2]))) {
       const net = cidr[1] as string
       ranges.addSubnet(net, Number(cidr[2]), isIPv4(net) ? 'ipv4' : 'ipv6')
+    } else if (isIP(entry) !== 0) {
+      ranges.addAddress(entry, isIPv4(entry) ? 'ipv4' : 'ipv6')
     } else if (place !== null) {
       places.add(`${(place[1] ?? place[2] ?? '').toLowerCase()} ${Number(place[3])}`)
     } else {
       throw new Fault('config-invalid', {
-        outward: `upstreamAddressesAllowed: ${JSON.stringify(entry)} is neither host:port nor a range such as 10.1.0.0/16.`,
+        outward: `upstreamAddressesAllowed: ${JSON.stringify(entry)} is no address, host:port or range such as 10.1.0.0/16.`,
       })
     }
   }

@@ -4,7 +4,7 @@ import { createServer as createTcp } from 'node:net'
 import { expect, test } from 'vitest'
 import { realWorld } from '#words/clock.ts'
 import { createForwarder } from './forwarder.ts'
-import type { SendRequest } from './forwarder.ts'
+import type { SendRequest } from './sending.ts'
 
 async function text(body: AsyncIterable<unknown>): Promise<string> {
   const chunks: Buffer[] = []
@@ -116,7 +116,7 @@ test('an abort ends the request upstream at once', async () => {
   const answer = await forwarder.send(post(port, { signal: abort.signal }))
   answer.body.on('error', () => answer.body.destroy())
   abort.abort()
-  await closed.promise
+  await expect(closed.promise).resolves.toBeUndefined()
   await forwarder.close()
   server.close()
 })

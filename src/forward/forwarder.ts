@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
 import type { World } from '#words/clock.ts'
 import { readAllowed } from './addresses.ts'
 import { createDialer } from './dial.ts'
@@ -7,30 +6,9 @@ import { createHttp1 } from './http1.ts'
 import { createHttp2 } from './http2.ts'
 import { createResolver } from './resolve.ts'
 import type { LookUp } from './resolve.ts'
+import type { SendRequest, Upstream } from './sending.ts'
 import { upgrade } from './upgrade.ts'
 import type { Upgraded, UpgradeRequest } from './upgrade.ts'
-
-export type SendRequest = {
-  readonly method: string
-  readonly target: string
-  readonly rawHeaders: readonly string[]
-  readonly body: Buffer
-  /** Scheme, host and port of the upstream; a path in it is not looked at. */
-  readonly origin: URL
-  readonly signal: AbortSignal
-  /** HTTP/2 may be spoken, because the client itself came by it; the upstream's ALPN decides. */
-  readonly http2: boolean
-}
-
-export type Upstream = {
-  readonly status: number
-  readonly statusText: string
-  readonly rawHeaders: readonly string[]
-  readonly body: Readable
-  /** Raw names and values in turn; complete when `body` has ended. */
-  trailers(): readonly string[]
-  readonly protocol: 'h1' | 'h2'
-}
 
 export type ForwarderStats = {
   readonly sockets: number
@@ -88,9 +66,4 @@ export function createForwarder(options: {
       return Promise.resolve()
     },
   }
-}
-
-export function portOf(origin: URL): number {
-  if (origin.port !== '') return Number(origin.port)
-  return origin.protocol === 'https:' || origin.protocol === 'wss:' ? 443 : 80
 }

@@ -6,8 +6,8 @@ import { limits } from '#words/limits.ts'
 import { isFault } from '#words/faults.ts'
 import { unreachable } from './dial.ts'
 import type { Dialer } from './dial.ts'
-import { portOf } from './forwarder.ts'
-import type { SendRequest, Upstream } from './forwarder.ts'
+import { portOf } from './sending.ts'
+import type { SendRequest, Upstream } from './sending.ts'
 import { endToEndHeaders } from './headers.ts'
 
 const noNames: readonly string[] = []
@@ -33,11 +33,8 @@ export function createHttp1(dialer: Dialer) {
         ? () => dialer.secure(origin.hostname, portOf(origin), ['http/1.1'])
         : () => dialer.plain(origin.hostname, portOf(origin))
     agent.createConnection = (_options, done) => {
-      dial().then(
-        (socket) => done?.(null, socket),
-        (cause: unknown) => done?.(cause as Error, undefined as unknown as Duplex),
-      )
-      return undefined as unknown as Duplex
+      void handOver(dial, done)
+      return undefined
     }
     agents.set(origin.origin, agent)
     return agent
@@ -67,6 +64,19 @@ export function createHttp1(dialer: Dialer) {
       agents.clear()
     },
   }
+}
+
+type Done = (cause: Error | null, socket: Duplex) => void
+
+async function handOver(dial: () => Promise<Socket>, done: Done | undefined): Promise<void> {
+  let socket: Socket
+  try {
+    socket = await dial()
+  } catch (cause) {
+    done?.(cause as Error, undefined as unknown as Duplex)
+    return
+  }
+  done?.(null, socket)
 }
 
 /** The upstream certainly did nothing with the request. */

@@ -5,8 +5,8 @@ import { isFault } from '#words/faults.ts'
 import { limits } from '#words/limits.ts'
 import { unreachable } from './dial.ts'
 import type { Dialer } from './dial.ts'
-import { portOf } from './forwarder.ts'
-import type { SendRequest, Upstream } from './forwarder.ts'
+import { portOf } from './sending.ts'
+import type { SendRequest, Upstream } from './sending.ts'
 import { endToEndHeaders } from './headers.ts'
 
 type Held = {
@@ -159,7 +159,7 @@ function attempt(held: Held, request: SendRequest): Promise<Upstream> {
     })
     stream.once('trailers', (headers) => {
       trailers = Object.entries(headers).flatMap(([name, value]) =>
-        [value ?? []].flat().flatMap((one) => [name, String(one)]),
+        (Array.isArray(value) ? value : [value as string]).flatMap((one: string) => [name, one]),
       )
     })
     let failure: Error | null = null

@@ -3,7 +3,7 @@ import { Fault } from '#words/faults.ts'
 import { limits } from '#words/limits.ts'
 import { unreachable } from './dial.ts'
 import type { Dialer } from './dial.ts'
-import { portOf } from './forwarder.ts'
+import { portOf } from './sending.ts'
 import { endToEndHeaders } from './headers.ts'
 
 export type UpgradeRequest = {
