@@ -10,8 +10,13 @@ import { randomBytes } from 'node:crypto'
  * necessarily ensure that the entry in the directory … has also reached disk").
  */
 export async function writeDurably(path: string, bytes: Uint8Array | string): Promise<void> {
+  await makeFolder(dirname(path))
+  await writeAndRename(path, bytes)
+  await syncFolder(dirname(path))
+}
+
+async function writeAndRename(path: string, bytes: Uint8Array | string): Promise<void> {
   const folder = dirname(path)
-  await makeFolder(folder)
   const temporary = join(folder, `.tmp-${basename(path)}-${randomBytes(6).toString('hex')}`)
   try {
     const file = await open(temporary, 'wx', 0o600)
@@ -26,7 +31,6 @@ export async function writeDurably(path: string, bytes: Uint8Array | string): Pr
     await rm(temporary, { force: true })
     throw error
   }
-  await syncFolder(folder)
 }
 
 /** Makes an entry of a folder (a rename, a removal, a new file) durable. */
@@ -55,3 +59,19 @@ export function errorCode(error: unknown): string {
     ? error.code
     : ''
 }
+
+/** Many files at once: each whole or absent, every folder synced once at the end. */
+export async function writeManyDurably(
+  files: readonly (readonly [path: string, bytes: Uint8Array])[],
+): Promise<void> {
+  const folders = new Set(files.map(([path]) => dirname(path)))
+  for (const folder of folders) await makeFolder(folder)
+  for (let at = 0; at < files.length; at += writesAtOnce) {
+    await Promise.all(
+      files.slice(at, at + writesAtOnce).map(([path, bytes]) => writeAndRename(path, bytes)),
+    )
+  }
+  await Promise.all([...folders].map(syncFolder))
+}
+
+const writesAtOnce = 16
