@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { realWorld } from '#words/clock.ts'
 import type { Content } from '#words/content.ts'
@@ -157,6 +157,7 @@ test('bytes broken at random are read as if nothing had come before', () => {
 })
 
 test('conversations that grow, lose marks and change settings are read the same', () => {
+  let resumed = 0
   fc.assert(
     fc.property(request, fc.array(message, { maxLength: 5 }), request, (first, later, other) => {
       const bodies: Buffer[] = []
@@ -169,10 +170,11 @@ test('conversations that grow, lose marks and change settings are read the same'
           Object.assign(first, { tools: other.tools, metadata: other.metadata })
         bodies.push(Buffer.from(JSON.stringify({ ...first, messages, late: 1 }, null, 1)))
       }
-      check(bodies)
+      resumed += check(bodies)
     }),
     { numRuns: 300 },
   )
+  expect(resumed).toBeGreaterThan(10_000)
 })
 
 test('a turn takes over what it repeats, in front and behind what is new', () => {

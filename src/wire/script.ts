@@ -132,7 +132,7 @@ function inputOf(tool: OfferedTool, argument: string, command: string): Fields |
 
 /** The text in `chunks` pieces of nearly equal length, never cut inside a surrogate pair. */
 export function pieces(text: string, chunks: number): string[] {
-  const letters = [...text]
+  const letters = Array.from(text)
   const size = Math.max(1, Math.ceil(letters.length / Math.max(1, chunks)))
   const out: string[] = []
   for (let at = 0; at < letters.length; at += size) out.push(letters.slice(at, at + size).join(''))
