@@ -10,6 +10,8 @@ import { findKeyFile, readSigningKey, signingRoles, writeKey } from './key-files
 import type { KeyRole } from './key-files.ts'
 import { takeLock } from '#store/lock.ts'
 
+const controlRoles = ['bundle', 'log', 'sealing', 'pseudonym', 'at-rest'] as const
+
 /** Where everything lies below `--home`. Nothing is written outside it. */
 export type HomePaths = ReturnType<typeof homePaths>
 
@@ -27,7 +29,10 @@ export function homePaths(home: string) {
     bundle: join(home, 'bundle', 'current.json'),
     bundleCounter: join(home, 'bundle', 'counter.json'),
     log: join(home, 'log'),
-    openings: join(home, 'openings'),
+    blob: join(home, 'blob'),
+    controlSpool: join(home, 'control-spool'),
+    nodes: join(home, 'nodes.json'),
+    auditors: join(home, 'auditors.json'),
     spool: join(home, 'spool'),
     store: join(home, 'store'),
     register: join(home, 'register'),
@@ -71,14 +76,14 @@ export function makeHome(input: {
   using _lock = takeLock(join(paths.run, 'home.lock'))
   if (existsSync(paths.root)) {
     const root = readRoot(input.home)
-    for (const role of ['bundle', 'log', 'sealing', 'pseudonym'] as const) {
+    for (const role of controlRoles) {
       findKeyFile(paths.keys, role)
     }
     return { fresh: false, paths, root, keysMade: [] }
   }
 
   const keysMade: { role: KeyRole; keyId: string }[] = []
-  const roles: KeyRole[] = ['bundle', 'log', 'sealing', 'pseudonym']
+  const roles: KeyRole[] = [...controlRoles]
   if (input.sample) roles.push('approver')
   for (const role of roles) {
     if (findKeyFile(paths.keys, role, 'may-be-missing') !== null) continue
@@ -122,9 +127,9 @@ function publicText(keys: string, role: (typeof signingRoles)[number]): PublicKe
 }
 
 function makeKey(keys: string, role: KeyRole, world: World): string {
-  if (role === 'pseudonym') {
+  if (role === 'pseudonym' || role === 'at-rest') {
     const secret = world.randomBytes(32)
-    const keyId = createHash('sha256').update('pseudonym').update(secret).digest('hex').slice(0, 16)
+    const keyId = createHash('sha256').update(role).update(secret).digest('hex').slice(0, 16)
     writeKey(keys, role, keyId, `${secret.toString('base64')}\n`)
     return keyId
   }

@@ -11,7 +11,7 @@ import { privateDirectory, writeDurably } from './durable-file.ts'
  * runs Postern; a key that others may read is refused, not used. Key text never leaves this file:
  * callers get key objects, and every fault names the path alone.
  */
-export type KeyRole = 'bundle' | 'log' | 'sealing' | 'pseudonym' | 'approver'
+export type KeyRole = 'bundle' | 'log' | 'sealing' | 'pseudonym' | 'at-rest' | 'approver'
 
 export const signingRoles = ['bundle', 'log', 'approver'] as const
 
@@ -28,7 +28,14 @@ export type ControlKeys = {
   readonly log: SigningKey
   readonly sealing: { readonly keyId: string; readonly privateKey: KeyObject }
   readonly pseudonym: { readonly keyId: string; readonly secret: Buffer }
+  /** AES-256: the blob stores (openings, subject keys). Losing it erases all openings. */
+  readonly atRest: { readonly keyId: string; readonly secret: Buffer }
+  /** Control is a node of its own log. */
+  readonly node: SigningKey
 }
+
+/** Control's name as a node: it writes its own entries the way a gate does. */
+export const controlNode = 'control' as NodeId
 
 /** What a gate on this machine may read: its own key, and what it seals and pseudonymises with. */
 export type GateKeys = {
@@ -43,7 +50,9 @@ export function openControlKeys(keys: string): ControlKeys {
     bundle: readSigningKey(keys, 'bundle'),
     log: readSigningKey(keys, 'log'),
     sealing: { keyId: idOf(sealing), privateKey: parsePrivate(sealing) },
-    pseudonym: readPseudonymKey(keys),
+    pseudonym: readSecret(keys, 'pseudonym'),
+    atRest: readSecret(keys, 'at-rest'),
+    node: openNodeKey(join(keys, 'nodes'), controlNode),
   }
 }
 
@@ -58,7 +67,7 @@ export function openGateKeys(keys: string, node: NodeId): GateKeys {
       format: 'jwk',
       key: { kty: 'OKP', crv: 'X25519', x: raw.toString('base64url') },
     }),
-    pseudonym: readPseudonymKey(keys),
+    pseudonym: readSecret(keys, 'pseudonym'),
   }
 }
 
@@ -116,8 +125,11 @@ function signingKey(path: string): SigningKey {
   return { keyId, publicKey: raw.toString('base64'), privateKey }
 }
 
-function readPseudonymKey(keys: string): { keyId: string; secret: Buffer } {
-  const path = findKeyFile(keys, 'pseudonym')
+function readSecret(
+  keys: string,
+  role: 'pseudonym' | 'at-rest',
+): { keyId: string; secret: Buffer } {
+  const path = findKeyFile(keys, role)
   const secret = Buffer.from(readPrivate(path), 'base64')
   if (secret.length !== 32) throw new Fault('key-missing', { outward: `${path} is damaged.` })
   return { keyId: idOf(path), secret }
