@@ -11,6 +11,7 @@ import { applyAsSample } from '#register/starter.ts'
 import { realWorld } from '#words/clock.ts'
 import type { RootFile } from '#words/bundle.ts'
 import type { World } from '#words/clock.ts'
+import type { VerdictEvent } from '#main-messages.ts'
 import { TestClock } from './clock.ts'
 
 export type PosternOptions = {
@@ -56,6 +57,8 @@ export class Postern implements AsyncDisposable {
   control: ChildProcess | null = null
   gate: ChildProcess | null = null
   readonly #tokens: Readonly<Record<Person, string>>
+  /** Each verdict as the gate told its supervisor, over both doors. */
+  readonly verdicts: VerdictEvent[] = []
   readonly #said: string[] = []
 
   private constructor(
@@ -181,6 +184,7 @@ export class Postern implements AsyncDisposable {
       const late = setTimeout(() => failed('not ready in 60 s'), 60_000)
       child.once('exit', (code, signal) => failed(`ended with ${signal ?? code}`))
       child.on('message', (message: Record<string, unknown>) => {
+        if (message['kind'] === 'verdict') this.verdicts.push(message as VerdictEvent)
         if (message['kind'] === 'failed') failed(String(message['words']))
         if (message['kind'] !== ready) return
         clearTimeout(late)
