@@ -59,6 +59,8 @@ export class BodyVisitor<Notes> extends UnitWalk<Notes> {
   ): Visited<Notes> {
     this.table = visitTables[wire]
     this.sink = sink
+    // A walk that a detector broke off may have left notes behind.
+    sink.take()
     this.blocksTotal = 0
     this.#members = []
     this.#byName = new Map()

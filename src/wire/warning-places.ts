@@ -18,6 +18,7 @@ export function anthropicPlaces(): Places {
   let over = false
   return {
     inEvent(json) {
+      if (over) return none
       const event = parsed(json)
       const delta = fields(event['delta'])
       const block = fields(event['content_block'])
