@@ -1,12 +1,8 @@
 /** The command line, put together. Each command imports what it needs when it runs. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { registerDoctor } from '#cli/doctor.ts'
-import { registerLog } from '#cli/log.ts'
 import { registerRegister } from '#cli/register.ts'
-import { registerStore } from '#cli/store.ts'
 import { registerToken } from '#cli/token.ts'
-import { registerWitness } from '#cli/witness.ts'
 import { isFault } from '#words/faults.ts'
 
 /** Runs one command. Faults end with exit code 1 and say what to do; bugs keep their stack. */
@@ -30,10 +26,10 @@ export function buildProgram(): Command {
   program
     .command('up')
     .description('start gate and control on this machine, with embedded defaults')
-    .option('--home DIR', 'where everything is kept', '.postern')
+    .option('--home <dir>', 'where everything is kept', '.postern')
     .option('--sample', 'with a starter register, a sample provider and four tools at work')
     .option('--once', 'end when the sample has been played and the log verified')
-    .option('--pace FACTOR', 'speed of the sample: 0 plays it at once', '1')
+    .option('--pace <factor>', 'speed of the sample: 0 plays it at once', '1')
     .action(async (options: { home: string; sample?: boolean; once?: boolean; pace: string }) => {
       const { up } = await import('./main-up.ts')
       await up({
@@ -46,12 +42,12 @@ export function buildProgram(): Command {
   program
     .command('gate')
     .description('the data plane alone: needs a signed bundle and a disk')
-    .option('--home DIR', 'where everything is kept', '.postern')
+    .option('--home <dir>', 'where everything is kept', '.postern')
     .option(
-      '--provider-base-url PAIR...',
+      '--provider-base-url <pair...>',
       'send a provider elsewhere: anthropic=http://127.0.0.1:1',
     )
-    .option('--allow-upstream ADDRESS...', 'an internal address that may be connected to')
+    .option('--allow-upstream <address...>', 'an internal address that may be connected to')
     .action(
       async (options: { home: string; providerBaseUrl?: string[]; allowUpstream?: string[] }) => {
         const { runGateProcess } = await import('./main-processes.ts')
@@ -65,16 +61,12 @@ export function buildProgram(): Command {
   program
     .command('control')
     .description('the control plane alone: register, bundle, sequencer, status page')
-    .option('--home DIR', 'where everything is kept', '.postern')
+    .option('--home <dir>', 'where everything is kept', '.postern')
     .action(async (options: { home: string }) => {
       const { runControlProcess } = await import('./main-processes.ts')
       await runControlProcess({ home: resolve(options.home) })
     })
   registerRegister(program)
   registerToken(program)
-  registerLog(program)
-  registerWitness(program)
-  registerStore(program)
-  registerDoctor(program)
   return program
 }

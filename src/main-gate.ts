@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { openGateKeys } from '#api/key-files.ts'
+import { timeHolds } from '#api/contract/gate-channel.ts'
 import { homePaths, readRoot } from '#api/home.ts'
 import { writeDurably } from '#api/durable-file.ts'
 import { checkSuccession, openBundle } from '#decide/bundle.ts'
@@ -13,11 +14,12 @@ import { openAuthorityFiles } from '#gate/authority-files.ts'
 import { loadConfig } from '#register/config-file.ts'
 import type { Config } from '#register/config-file.ts'
 import type { World } from '#words/clock.ts'
-import { Fault, isFault } from '#words/faults.ts'
+import { Fault } from '#words/faults.ts'
 import type { NodeId } from '#words/ids.ts'
 import { limits } from '#words/limits.ts'
 import { createLogger } from '#telemetry/logger.ts'
 import { startShipping } from './main-shipping.ts'
+import type { Shipping } from './main-shipping.ts'
 import type { FromWorker, ToWorker, VerdictEvent, WorkerData } from './main-messages.ts'
 
 export type Gate = {
@@ -51,7 +53,8 @@ export async function startGate(options: {
 
   let arrived: (() => void) | null = null
   const onPushed = (pushed: Pushed): void => {
-    if (pushed.kind === 'time') tell({ kind: 'time', ms: pushed.ms })
+    // Only a signed time moves the clock of policy.
+    if (pushed.kind === 'time' && timeHolds(pushed, root)) tell({ kind: 'time', ms: pushed.ms })
     if (pushed.kind !== 'bundle') return
     try {
       if (!accepted.offer(pushed.bundle)) return
@@ -60,17 +63,14 @@ export async function startGate(options: {
       arrived?.()
     } catch (cause) {
       // A bundle that we may not take is not a reason to stop: the last one goes on.
-      log.error('bundle-refused', {
-        code: isFault(cause) ? cause.code : 'bug',
-        what: String(cause),
-      })
+      log.fault('bundle-refused', cause)
     }
   }
   const channel = openControlChannel({
     socketPath: paths.gateSocket,
     afterCounter: () => accepted.counter,
     on: onPushed,
-    onState: (state, why) => log.info('control', { state, why }),
+    onState: (state, why) => log.info(`control-${state}`, { detail: why }),
   })
   if (accepted.text === null) {
     await new Promise<void>((resolve, reject) => {
@@ -83,11 +83,15 @@ export async function startGate(options: {
   }
   arrived = null
 
-  const authority = openAuthorityFiles({
+  const authority = await openAuthorityFiles({
     dir: paths.ca,
     world: options.world,
+    name: `Postern ${config.gateName}`,
     catalog: accepted.opened().parts.ground.catalog,
   })
+  let closing = false
+  let shipping: Shipping | null = null
+  const ticketKeys = options.world.randomBytes(48)
   let ports = { baseUrlPort: config.listen.baseUrlPort, tlsPort: config.listen.tlsPort }
   const nodes: { node: NodeId; spoolDir: string }[] = []
   for (let index = 0; index < config.workers; index++) {
@@ -109,6 +113,7 @@ export async function startGate(options: {
       host: config.listen.host,
       ...ports,
       authority,
+      ticketKeys,
       providerBaseUrls: { ...config.providerBaseUrls, ...options.providerBaseUrls },
       upstreamAddressesAllowed: [...config.upstreamAddressesAllowed, ...options.allowUpstream],
       upstreamCaPems: readPems(config),
@@ -122,26 +127,39 @@ export async function startGate(options: {
     ports = { baseUrlPort: ready.baseUrlPort, tlsPort: ready.tlsPort }
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'verdict') options.onVerdict?.(message)
-      if (message.kind === 'log') log[message.level](message.event, message.fields)
+      if (message.kind === 'log') log[message.level](message.event, { detail: message.detail })
+      if (message.kind === 'durable') shipping?.durable(node, message)
     })
-    worker.on('error', (error) => log.error('worker-failed', { what: String(error) }))
+    worker.on('error', (error) => log.error('worker-failed', { detail: String(error) }))
     // Half a gate is not a gate: the supervisor starts all of it again.
     worker.on('exit', (code) => {
       if (!closing) process.exit(code === 0 ? 1 : code)
     })
   }
-  let closing = false
-  const shipping = startShipping({ world: options.world, nodes, root, paths, log })
+  shipping = startShipping({
+    nodes,
+    root,
+    paths,
+    log,
+    onFreed: (node, bytes) => {
+      const at = nodes.findIndex((one) => one.node === node)
+      workers[at]?.postMessage({ kind: 'freed', bytes } satisfies ToWorker)
+    },
+  })
+  const shipped = shipping
   return {
     ...ports,
     async close(graceMs) {
       closing = true
       channel.close()
       await Promise.all(workers.map((worker) => closeWorker(worker, graceMs)))
-      await shipping.close()
+      await shipped.close(shipMsMax)
     },
   }
 }
+
+/** How long a gate that ends tries to hand over what is in its spools. */
+const shipMsMax = 5_000
 
 /** The last bundle that this gate took, on disk, with the highest counter that it ever saw. */
 class AcceptedBundle {

@@ -15,6 +15,7 @@ export type WorkerData = {
   readonly baseUrlPort: number
   readonly tlsPort: number
   readonly authority: { readonly certPem: string; readonly keyPem: string } | null
+  readonly ticketKeys: Uint8Array
   readonly providerBaseUrls: Readonly<Record<string, string>>
   readonly upstreamAddressesAllowed: readonly string[]
   readonly upstreamCaPems: readonly string[]
@@ -45,13 +46,15 @@ export type FromWorker =
       readonly kind: 'log'
       readonly level: 'info' | 'warn' | 'error'
       readonly event: string
-      readonly fields: Readonly<Record<string, string | number>>
+      readonly detail: string
     }
+  | { readonly kind: 'durable'; readonly segment: number; readonly counter: number }
   | { readonly kind: 'closed' }
 
 export type ToWorker =
   | { readonly kind: 'bundle'; readonly bundle: string }
   | { readonly kind: 'time'; readonly ms: number }
+  | { readonly kind: 'freed'; readonly bytes: number }
   | { readonly kind: 'close'; readonly graceMs: number }
 
 /** From the gate process (or control) to `postern up`, over the IPC channel. */

@@ -29,7 +29,7 @@ import type { FromWorker, ToWorker, WorkerData } from './main-messages.ts'
 const data = workerData as WorkerData
 const world = testableWorld()
 const say = (message: FromWorker): void => parentPort?.postMessage(message)
-const log: Rooms['log'] = (level, event, fields) => say({ kind: 'log', level, event, fields })
+const log: Rooms['log'] = (level, event, detail) => say({ kind: 'log', level, event, detail })
 
 const root = JSON.parse(readFileSync(data.rootFile, 'utf8')) as RootFile
 const time = openPolicyTime({ world, file: data.timeFile })
@@ -46,7 +46,7 @@ function enforce(bundle: OpenedBundle) {
       world,
       time,
       bundle,
-      onMismatch: (what: string) => log('error', 'oracle-mismatch', { what }),
+      onMismatch: (what: string) => log('error', 'oracle-mismatch', what),
     }),
     identifier: createIdentifier({
       world,
@@ -90,6 +90,13 @@ const rooms: Rooms = {
         ? {}
         : { proxyCredential: arrival.proxyCredential }),
     }),
+  identifyTunnel: (proxyCredential, peer) =>
+    enforced.identifier.identifyTunnel({
+      rawHeaders: [],
+      peer,
+      nowMs: time.nowMs(),
+      proxyCredential,
+    }),
   inspect: (exchange, callerKey) => inspector.inspect(exchange, callerKey),
   readAnswer: (exchange, content, head) => inspector.readAnswer(exchange, content, head),
   decide: (exchange, caller, content) => enforced.decider.decide(exchange, caller, content),
@@ -128,8 +135,8 @@ const rooms: Rooms = {
   strangers,
   defaultProfile: () => enforced.bundle.parts.ground.defaultProfile,
   requestBodyBytesMax: limits.requestBodyBytesMax,
-  originOf: (provider, host, port) =>
-    new URL(data.providerBaseUrls[provider] ?? `https://${host}:${port}`),
+  originOf: (provider, host, port, scheme) =>
+    new URL(data.providerBaseUrls[provider] ?? `${scheme}://${host}:${port}`),
   log,
 }
 
@@ -148,6 +155,7 @@ const worker = await startWorker(rooms, open, {
             host: data.host,
             port: data.tlsPort,
             reusePort: true,
+            ticketKeys: Buffer.from(data.ticketKeys),
           }),
   reconsider,
 })
@@ -161,6 +169,9 @@ parentPort?.on('message', (message: ToWorker) => {
     case 'time':
       time.learn(message.ms)
       return
+    case 'freed':
+      recorder.freed(message.bytes)
+      return
     case 'close':
       void close(message.graceMs)
       return
@@ -170,10 +181,21 @@ parentPort?.on('message', (message: ToWorker) => {
 async function close(graceMs: number): Promise<void> {
   await worker.close(graceMs)
   await recorder.close()
+  tellDurable()
   await forwarder.close()
   say({ kind: 'closed' })
   process.exit(0)
 }
+
+// The main thread ships what is durable, and no more.
+let told = -1
+const tellDurable = (): void => {
+  const at = recorder.durable()
+  if (at.counter === told) return
+  told = at.counter
+  say({ kind: 'durable', ...at })
+}
+setInterval(tellDurable, 100).unref()
 
 say({ kind: 'ready', ...worker.addresses })
 

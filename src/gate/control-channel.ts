@@ -9,7 +9,6 @@ export type Pushed =
       readonly signature: string
       readonly keyId: string
     }
-  | { readonly kind: 'heartbeat' }
 
 const lineBytesMax = 96 * 1024 * 1024
 const silenceMsMax = 45_000

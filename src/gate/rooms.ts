@@ -19,6 +19,8 @@ export type Rooms = {
   /** Policy time, epoch ms; throws `clock-stepped` when the clock went back too far. */
   policyNowMs(): number
   readonly identify: (arrival: Arrival) => Identified
+  /** Who opened a tunnel: its credential alone is known. Throws `token-*`. */
+  readonly identifyTunnel: (proxyCredential: string, peer: string) => Identified
   readonly inspect: (exchange: Exchange, callerKey: string) => Content
   readonly readAnswer: (exchange: Exchange, content: Content, head: AnswerHead) => AnswerReader
   readonly decide: (exchange: Exchange, caller: Caller, content: Content) => Verdict
@@ -32,12 +34,8 @@ export type Rooms = {
   readonly defaultProfile: () => Profile
   readonly requestBodyBytesMax: number
   /** Where to send a host of the catalog: its own origin, or the override of the configuration. */
-  readonly originOf: (provider: string, host: string, port: number) => URL
-  readonly log: (
-    level: 'info' | 'warn' | 'error',
-    event: string,
-    fields: Record<string, string | number>,
-  ) => void
+  readonly originOf: (provider: string, host: string, port: number, scheme: 'http' | 'https') => URL
+  readonly log: (level: 'info' | 'warn' | 'error', event: string, detail: string) => void
 }
 
 /** A request whose headers are in and whose body is not. */

@@ -18,9 +18,11 @@ export async function serve(rooms: Rooms, arrival: Arrival, reply: Reply): Promi
       : new Fault('upstream-unreachable', { outward: 'The gate failed.', inward: String(cause) })
     rooms.strangers.saw(arrival.peer, fault.code)
     if (!isFault(cause)) {
-      rooms.log('error', 'road-broken', {
-        what: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
-      })
+      rooms.log(
+        'error',
+        'road-broken',
+        cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+      )
     }
     if (reply.begun) reply.breakOff()
     else refuseFault(arrival, 'unknown', fault, reply)

@@ -142,7 +142,7 @@ function refuseInside(
           outcomeOf({ result: 'refused', status: answer.closeCode, bytesUp: payload.length }),
         )
       })().catch((cause: unknown) => {
-        rooms.log('error', 'websocket-refusal-broken', { what: String(cause) })
+        rooms.log('error', 'websocket-refusal-broken', String(cause))
         side.destroy()
       })
     },
@@ -159,7 +159,7 @@ function refuseBroken(rooms: Rooms, arrival: Arrival, socket: Duplex, cause: unk
     ? cause
     : new Fault('upstream-unreachable', { outward: 'The gate failed.', inward: String(cause) })
   rooms.strangers.saw(arrival.peer, fault.code)
-  if (!isFault(cause)) rooms.log('error', 'websocket-broken', { what: String(cause) })
+  if (!isFault(cause)) rooms.log('error', 'websocket-broken', String(cause))
   if (!socket.writable) return
   const answer = refuse({
     wire: arrival.route.wire,

@@ -35,7 +35,7 @@ export async function startWorker(
     open.reconsider(options.reconsider, rooms.world.monotonicMs())
     for (const draft of rooms.strangers.drain()) {
       rooms.record.note(draft).catch((cause: unknown) => {
-        rooms.log('error', 'strangers-not-recorded', { what: String(cause) })
+        rooms.log('error', 'strangers-not-recorded', String(cause))
       })
     }
   }, 1_000)

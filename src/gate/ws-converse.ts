@@ -106,7 +106,7 @@ class Conversation {
       }
     } catch (cause) {
       // Not recorded means not forwarded: the socket ends here.
-      this.#rooms.log('error', 'websocket-road-broken', { what: String(cause) })
+      this.#rooms.log('error', 'websocket-road-broken', String(cause))
       this.#say(`Postern: the gate could not record this request. ${String(cause)}`)
       this.#finish('failed', 1011, '')
     } finally {
