@@ -48,7 +48,7 @@ export function openTunnel(road: Road & { door: 'tls' }, name: string): Promise<
     socket.once('error', reject)
     socket.once('data', (chunk) => {
       const [first = ''] = chunk.toString('latin1').split('\r\n', 1)
-      if (!/^HTTP\/1\.1 200/.test(first)) return reject(new Error(`CONNECT: ${first}`))
+      if (!first.startsWith('HTTP/1.1 200')) return reject(new Error(`CONNECT: ${first}`))
       const ca = readFileSync(road.caFile, 'utf8')
       const secured = connectTls({ socket, servername: name, ca }, () => resolve(secured))
       secured.once('error', reject)

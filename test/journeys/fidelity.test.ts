@@ -87,20 +87,17 @@ test.each(doors)('%s door: odd but honest requests arrive as they are', async (d
   const body =
     '{ "zeta":1,"model":"claude-sonnet-4-5",\n"x_new_field":{"b":[1,2.50,1e3],"a":"\\u00e9\\/"},' +
     '"messages":[{"role":"user","content":"h\\u0069 \u{1F980}"}],"max_tokens":5  ,"alpha":null}\n'
-  const rawHeaders = [
-    ...['USER-agent', userAgentOf['claude-code'], 'anthropic-beta', 'one-2025-01-01,two'],
-    ...[
-      'X-Unknown',
-      'kept',
-      'x-unknown',
-      'twice',
-      'Accept',
-      '*/*',
-      'authorization',
-      'Bearer sk-ant-oat01-y',
-    ],
-    ...['Content-Type', 'application/json', 'anthropic-Version', '2023-06-01'],
+  const given = [
+    `USER-agent: ${userAgentOf['claude-code']}`,
+    'anthropic-beta: one-2025-01-01,two',
+    'X-Unknown: kept',
+    'x-unknown: twice',
+    'Accept: */*',
+    'authorization: Bearer sk-ant-oat01-y',
+    'Content-Type: application/json',
+    'anthropic-Version: 2023-06-01',
   ]
+  const rawHeaders = given.flatMap((line) => line.split(': '))
   const road = roadTo(postern, 'claude-code', door)
   const target = '/v1/messages?beta=true&x=%7E'
   const answer = await ask({ client: 'claude-code', road, target, rawHeaders, body })
@@ -109,7 +106,7 @@ test.each(doors)('%s door: odd but honest requests arrive as they are', async (d
   expect(got?.url).toBe(target)
   expect(got?.body.toString()).toBe(body)
   expect(compared(got?.rawHeaders ?? [])).toEqual([
-    ...compared(rawHeaders),
+    ...given,
     `Content-Length: ${Buffer.byteLength(body)}`,
   ])
   const named = header(got?.rawHeaders ?? [], 'host')
