@@ -22,10 +22,10 @@ test(
     await using provider = await TestProvider.open()
     await using postern = await Postern.up({ provider: provider.url, decisions: approvedBut([]) })
 
-    let loading = true
+    const ending = new AbortController()
     let answered = 0
     const client = async (): Promise<void> => {
-      while (loading) {
+      while (!ending.signal.aborted) {
         // The model stands in the public part of the leaf, so it can carry a mark.
         const model = `crash-${randomBytes(12).toString('hex')}`
         const body = JSON.stringify({
@@ -55,7 +55,7 @@ test(
       if (postern.gate === null) await postern.startGate()
     }
     await sleep(500)
-    loading = false
+    ending.abort()
     await load
 
     const seen = provider.received.map(({ body }) => String(parsed(body)?.['model']))

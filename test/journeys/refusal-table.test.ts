@@ -52,7 +52,8 @@ const failedStream = (answer: Answered): unknown => {
     .filter((line) => line.startsWith('data: '))
     .map((line) => JSON.parse(line.slice(6)) as Record<string, unknown>)
   expect(events.map((event) => event['type'])).toEqual(['response.created', 'response.failed'])
-  const { error } = events[1]?.['response'] as { error: { code: string; message: string } }
+  const failed = events[1] as { response: { error: { code: string; message: string } } }
+  const { error } = failed.response
   expect(error.code).toBe('invalid_prompt')
   return error.message
 }
