@@ -194,7 +194,13 @@ export async function startControl(input: {
     rebuildStore: () => projecting.rebuild(),
     log,
   })
-  const api = createServer(getRequestListener(app.fetch))
+  const listener = getRequestListener(app.fetch)
+  const api = createServer((request, response) => {
+    listener(request, response).catch((error: unknown) => {
+      log.fault('api-request-failed', error)
+      response.destroy()
+    })
+  })
   await listenOwnerOnly(api, paths.controlSocket)
   stack.defer(() => closeSocket(api, paths.controlSocket))
   await listenOwnerOnly(channel.server, paths.gateSocket)

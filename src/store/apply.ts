@@ -27,7 +27,7 @@ export async function apply(db: Kysely<Tables>, batch: Batch, atMs: number): Pro
 
 export async function position(db: Kysely<Tables>): Promise<number> {
   const row = await db.selectFrom('progress').select('next_index').executeTakeFirst()
-  return Number(row?.next_index ?? 0)
+  return row?.next_index ?? 0
 }
 
 type Table = Exclude<keyof typeof columns, 'outcomes'>

@@ -9,7 +9,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { CompiledQuery, Kysely, PGliteDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import { isFault } from '#words/faults.ts'
+import { isFault, unreachable } from '#words/faults.ts'
 import { apply, position } from './apply.ts'
 import { takeLock } from './lock.ts'
 import { migrationProvider } from './migrations.ts'
@@ -60,6 +60,8 @@ async function run(call: StoreCall): Promise<unknown> {
       return position(db)
     case 'select':
       return select(call)
+    default:
+      return unreachable(call)
   }
 }
 
