@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
+import { writeDurably } from '#blob/durable.ts'
 import { openSubjectKeys } from '#blob/subject-keys.ts'
 import type { World } from '#words/clock.ts'
 import type { EntryDraft } from '#words/entry.ts'
@@ -75,6 +76,7 @@ export async function createSequencer(input: SequencerInput): Promise<Sequencer>
   const verifierKey = verifierKeyText(origin, createPublicKey(input.logKey))
   const verifier = parseVerifierKey(verifierKey)
   const writer = await openLogWriter({ dir: input.dir, origin, key: input.logKey, verifier })
+  await writeDurably(join(input.dir, 'log.vkey'), `${verifierKey}\n`)
   const keys = openSubjectKeys({ dir: join(input.blobDir, 'keys'), key: input.atRestKey })
   const openings = await openOpeningStore(join(input.blobDir, 'openings'), keys, writer.size)
   const ledger: Ledger = await openLedger({
