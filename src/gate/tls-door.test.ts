@@ -124,7 +124,8 @@ test('a tunnel that nobody uses ends', async () => {
 })
 
 test('a host that the authority does not permit is refused, never mis-signed', async () => {
-  const { status } = await stand.tunnelTo('api.not-in-authority.test:443')
+  const { status, socket } = await stand.tunnelTo('api.not-in-authority.test:443')
+  socket.destroy()
   expect(status).toBe('HTTP/1.1 403 Forbidden')
   const record = await stand.record((one) => one.host === 'api.not-in-authority.test')
   expect(record).toMatchObject({ outcome: 'refused', reason: 'host-not-permitted' })
@@ -173,7 +174,8 @@ test('a filter that throws refuses', async () => {
       throw new Error('broken')
     },
   })
-  const { status } = await own.tunnelTo('api.example.com:443')
+  const { status, socket } = await own.tunnelTo('api.example.com:443')
+  socket.destroy()
   expect(status).toBe('HTTP/1.1 503 Service Unavailable')
   expect(await own.record((one) => one.reason === 'filter-failed')).toMatchObject({
     outcome: 'refused',

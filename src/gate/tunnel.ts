@@ -15,18 +15,12 @@ export function tunnel(
   return new Promise((resolve) => {
     let how: 'ended' | 'idle' = 'ended'
     let open = 2
-    let lastBytes = -1
     const cut = (): void => {
       client.destroy()
       upstream.destroy()
     }
-    // A side may be silent while the other talks; only silence of both is idle.
+    // What goes either way passes this socket, so its silence is the silence of both.
     const onTimeout = (): void => {
-      const bytes = client.bytesRead + client.bytesWritten
-      if (bytes !== lastBytes) {
-        lastBytes = bytes
-        return
-      }
       how = 'idle'
       cut()
     }
