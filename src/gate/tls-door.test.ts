@@ -4,8 +4,8 @@ import { connect as connectHttp2 } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { standTlsDoor, standUpstream } from '../../test/harness/tls-door.ts'
-import type { Stand } from '../../test/harness/tls-door.ts'
+import { standTlsDoor, standUpstream } from '#test/harness/tls-door.ts'
+import type { Stand } from '#test/harness/tls-door.ts'
 
 let stand: Stand
 let upstream: Server
