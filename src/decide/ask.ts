@@ -3,7 +3,7 @@ import type { Content, Finding } from '#words/content.ts'
 import type { Custody, Level, Status } from '#words/decision.ts'
 import type { Caller, Exchange } from '#words/exchange.ts'
 import { CedarSet, emptySet, Entity, toCedarJson } from './cedar-value.ts'
-import type { CedarRecord, CedarValue } from './cedar-value.ts'
+import type { CedarRecord } from './cedar-value.ts'
 import type { Request } from './compile-expression.ts'
 import type { Prepared } from './decision-index.ts'
 
@@ -207,7 +207,7 @@ export function requestJson(request: Request): {
     const above = entity.data?.ancestors ?? []
     entities.push({
       uid: uid(entity),
-      attrs: toCedarJson((entity.data?.attributes ?? {}) as CedarValue) as Record<string, never>,
+      attrs: toCedarJson(entity.data?.attributes ?? {}) as Record<string, never>,
       // A release's ancestors are a chain (tool, vendor); a user's groups stand side by side.
       parents: (entity.type === 'Release' ? above.slice(0, 1) : above).map(uid),
     })
@@ -220,7 +220,7 @@ export function requestJson(request: Request): {
     principal: uid(request.principal),
     action: uid(request.action),
     resource: uid(request.resource),
-    context: toCedarJson(request.context as CedarValue) as Record<string, never>,
+    context: toCedarJson(request.context) as Record<string, never>,
     entities,
   }
 }

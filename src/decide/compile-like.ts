@@ -15,12 +15,12 @@ export function compileLike(
   const parts: (string | null)[] = []
   for (const element of pattern) {
     if (element === 'Wildcard') parts.push(null)
-    else parts.push(...element.Literal)
+    else parts.push(...Array.from(element.Literal))
   }
   return (request) => {
     const text = left(request)
     if (typeof text !== 'string') throw new CedarError('expected a string')
-    return matches([...text], parts)
+    return matches(Array.from(text), parts)
   }
 }
 

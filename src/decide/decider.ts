@@ -18,7 +18,6 @@ import type { Judged } from './judge.ts'
 import { factsOf, fill, messageText } from './message.ts'
 import type { Facts } from './message.ts'
 import { Oracle } from './oracle.ts'
-import type { Mismatch } from './oracle.ts'
 import type { PolicyTime } from './policy-time.ts'
 import { lookupCatalog, Resolver } from './resolve.ts'
 
@@ -47,7 +46,8 @@ export type DeciderInput = {
   readonly world: World
   readonly time: PolicyTime
   readonly bundle: OpenedBundle
-  readonly onMismatch?: (mismatch: Mismatch) => void
+  /** What both evaluators said, as one line of JSON. */
+  readonly onMismatch?: (what: string) => void
 }
 
 const finish = { kind: 'finish' } as const

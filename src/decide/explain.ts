@@ -1,6 +1,6 @@
 import type { Status } from '#words/decision.ts'
 import type { VerdictKind } from '#words/verdict.ts'
-import { CedarError } from './cedar-value.ts'
+import { CedarError, toCedarJson } from './cedar-value.ts'
 import { compileExpression } from './compile-expression.ts'
 import type { CompiledPolicies, CompiledPolicy } from './compile.ts'
 import type { Request } from './compile-expression.ts'
@@ -81,7 +81,7 @@ function conjuncts(body: Expr, kind: 'when' | 'unless'): Expr[] {
 
 function valueText(clause: Expr, request: Request): string {
   try {
-    return String(compileExpression(clause)(request))
+    return JSON.stringify(toCedarJson(compileExpression(clause)(request)))
   } catch (error) {
     if (error instanceof CedarError) return `error: ${error.message}`
     throw error

@@ -4,13 +4,6 @@ import { cedarWasm } from './cedar-wasm.ts'
 import type { Answer, CompiledPolicies, CompiledPolicy } from './compile.ts'
 import type { Request } from './compile-expression.ts'
 
-/** What the two evaluators said of one request, when they did not say the same. */
-export type Mismatch = {
-  readonly request: string
-  readonly ours: string
-  readonly cedar: string
-}
-
 type Asked = { readonly request: Request; readonly ours: Answer }
 
 const perTurnMax = 8
@@ -27,7 +20,7 @@ export class Oracle {
   dropped = 0
   readonly #compiled: CompiledPolicies
   readonly #id: string
-  readonly #onMismatch: (mismatch: Mismatch) => void
+  readonly #onMismatch: (what: string) => void
   readonly #queue: Asked[] = []
   #running = false
   #loaded = false
@@ -36,7 +29,7 @@ export class Oracle {
     compiled: CompiledPolicies,
     /** Names the policy set inside cedar-wasm; two sets must not share it. */
     id: string,
-    onMismatch: (mismatch: Mismatch) => void,
+    onMismatch: (what: string) => void,
   ) {
     this.#compiled = compiled
     this.#id = id
@@ -68,11 +61,9 @@ export class Oracle {
       if (answerText(cedar) === answerText(ours)) continue
       this.mistrusted = true
       this.#queue.length = 0
-      this.#onMismatch({
-        request: JSON.stringify(requestJson(request)),
-        ours: answerText(ours),
-        cedar: answerText(cedar),
-      })
+      this.#onMismatch(
+        JSON.stringify({ ours: answerText(ours), cedar: answerText(cedar), set: this.#id }),
+      )
     }
     this.#running = this.#queue.length > 0
     if (this.#running) setImmediate(() => this.#drain(perTurnMax)).unref()
