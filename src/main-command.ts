@@ -1,6 +1,10 @@
 /** The command line, put together. Each command imports what it needs when it runs. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { registerDoctor } from '#cli/doctor.ts'
+import { registerLog } from '#cli/log.ts'
+import { registerStore } from '#cli/store.ts'
+import { registerWitness } from '#cli/witness.ts'
 import { registerRegister } from '#cli/register.ts'
 import { registerToken } from '#cli/token.ts'
 import { isFault } from '#words/faults.ts'
@@ -68,5 +72,9 @@ export function buildProgram(): Command {
     })
   registerRegister(program)
   registerToken(program)
+  registerWitness(program)
+  registerStore(program)
+  registerLog(program)
+  registerDoctor(program)
   return program
 }

@@ -1,4 +1,5 @@
 /** What `postern up --sample` prepares: a provider on loopback, a starter register, four people. */
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -54,7 +55,8 @@ export async function prepare(home: string, world: World): Promise<Sample> {
 
   await writeStarter(config.registerDir, world)
   const tokens = await issueTokens(home, world)
-  let played = 0
+  // A home that was used before has verdicts already.
+  let played = await verdictsIn(paths.log, readRoot(home))
   return {
     gateArguments: [
       '--provider-base-url',
@@ -102,6 +104,12 @@ async function issueTokens(home: string, world: World): Promise<Record<SampleToo
     tokens[tool] = issued.text
   }
   return tokens as Record<SampleTool, string>
+}
+
+async function verdictsIn(log: string, root: RootFile): Promise<number> {
+  if (!existsSync(join(log, 'checkpoint'))) return 0
+  const found = await verifyLog(log, { logKey: logKeyOf(root) })
+  return found.verdicts - found.open
 }
 
 const shippedMsMax = 30_000

@@ -52,7 +52,9 @@ export async function playSample(options: {
     const turns = said.get(step.tool) ?? []
     turns.push(step.says)
     said.set(step.tool, turns)
-    await send(options.gateBaseUrl, step.tool, options.tokens[step.tool], turns)
+    const status = await send(options.gateBaseUrl, step.tool, options.tokens[step.tool], turns)
+    // What was refused does not stay in a tool's history here; the next turn starts without it.
+    if (status >= 400) turns.pop()
     played++
   }
   return played
@@ -63,7 +65,7 @@ function send(
   tool: SampleTool,
   token: string,
   turns: readonly string[],
-): Promise<void> {
+): Promise<number> {
   const responses = tool === 'codex'
   const body = Buffer.from(JSON.stringify(responses ? responsesBody(turns) : messagesBody(turns)))
   const url = new URL(responses ? `${base}/openai/v1/responses` : `${base}/anthropic/v1/messages`)
@@ -82,7 +84,7 @@ function send(
       },
       (res) => {
         res.resume()
-        res.once('end', resolve)
+        res.once('end', () => resolve(res.statusCode ?? 0))
         res.once('error', reject)
       },
     )

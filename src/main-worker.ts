@@ -46,7 +46,7 @@ function enforce(bundle: OpenedBundle) {
       world,
       time,
       bundle,
-      onMismatch: (what: string) => log('error', 'oracle-mismatch', what),
+      onMismatch: (mismatch) => log('error', 'oracle-mismatch', JSON.stringify(mismatch)),
     }),
     identifier: createIdentifier({
       world,
@@ -103,7 +103,8 @@ const rooms: Rooms = {
   connection: (caller, host, port) => enforced.decider.connection(caller, host, port),
   record: {
     async open(exchange, caller, content, verdict) {
-      const entry = await recorder.open(exchange, caller, content, verdict)
+      const asked = enforced.decider.cedarRequest(exchange, caller, content)
+      const entry = await recorder.open(exchange, caller, content, verdict, asked)
       if (data.feed) {
         say({
           kind: 'verdict',

@@ -13,7 +13,8 @@ export type Inner = { readonly connection: Connection; readonly context: Context
 export function strictHttp1(bounds: DoorLimits): Server {
   const server = createServer({
     insecureHTTPParser: false,
-    requireHostHeader: true,
+    // `wrongWithHeaders` wants exactly one, of HTTP/1.0 too, and records a refusal.
+    requireHostHeader: false,
     maxHeaderSize: bounds.requestHeaderBytesMax,
     headersTimeout: bounds.headerReadMsMax,
     requestTimeout: bounds.requestReadMsMax,

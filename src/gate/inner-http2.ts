@@ -35,8 +35,8 @@ export function createInnerHttp2(
     maxSessionInvalidFrames: 100,
     maxSessionRejectedStreams: 100,
     maxSessionMemory: 32,
-    // nghttp2's own bucket, as a second wall behind `guardResets`.
-    streamResetBurst: bounds.h2ResetsPerMinuteMax,
+    // nghttp2's own bucket, a second wall for a burst that comes before `guardResets` can count it.
+    streamResetBurst: 2 * bounds.h2ResetsPerMinuteMax,
     streamResetRate: Math.ceil(bounds.h2ResetsPerMinuteMax / 60),
   })
   server.on('session', (session) => {

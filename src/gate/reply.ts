@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse, OutgoingHttpHeaders } from 'node:http2'
-import { hopByHopOfAnswer } from './headers.ts'
+import { findHeader, hopByHopOfAnswer } from './headers.ts'
 
 /** The way back to the client, the same for HTTP/1.1 and HTTP/2. */
 export type Reply = {
@@ -51,7 +51,7 @@ export function replyOverHttp1(res: ServerResponse): Reply {
     },
     whole(status, rawHeaders, body) {
       if (res.headersSent || res.destroyed) return
-      res.writeHead(status, [...rawHeaders, 'content-length', String(body.length)])
+      res.writeHead(status, withLength(rawHeaders, body.length))
       res.end(body)
     },
     breakOff() {
@@ -92,13 +92,19 @@ export function replyOverHttp2(res: Http2ServerResponse): Reply {
     },
     whole(status, rawHeaders, body) {
       if (stream.headersSent || stream.destroyed) return
-      stream.respond({ ':status': status, ...asObject(rawHeaders), 'content-length': body.length })
+      stream.respond({ ':status': status, ...asObject(withLength(rawHeaders, body.length)) })
       stream.end(body)
     },
     breakOff() {
       stream.close(8 /* NGHTTP2_CANCEL */)
     },
   }
+}
+
+function withLength(rawHeaders: readonly string[], bytes: number): string[] {
+  return findHeader(rawHeaders, 'content-length') === undefined
+    ? [...rawHeaders, 'content-length', String(bytes)]
+    : [...rawHeaders]
 }
 
 function endToEnd(rawHeaders: readonly string[]): string[] {
