@@ -288,6 +288,8 @@ export async function runTunnel(
   upstream: Socket,
 ): Promise<void> {
   connection.ended('tunnelled')
-  const how = await tunnel(connection.socket, upstream, door.bounds.upstreamIdleMsMax)
-  if (how === 'idle') connection.ended('tunnelled', 'idle')
+  await tunnel(connection.socket, upstream, {
+    msMax: door.bounds.upstreamIdleMsMax,
+    onIdle: () => connection.ended('tunnelled', 'idle'),
+  })
 }

@@ -5,15 +5,15 @@ const lastBytesMsMax = 30_000
 
 /**
  * Copies both ways until both sides have ended, with the back-pressure of `pipe`. Resolves when
- * both sockets are closed, with `idle` when neither side said anything for `idleMsMax`.
+ * both sockets are closed. When neither side said anything for `idleMsMax`, it tells `onIdle` and
+ * cuts both.
  */
 export function tunnel(
   client: Socket,
   upstream: Socket,
-  idleMsMax: number,
-): Promise<'ended' | 'idle'> {
+  idle: { readonly msMax: number; onIdle(): void },
+): Promise<void> {
   return new Promise((resolve) => {
-    let how: 'ended' | 'idle' = 'ended'
     let open = 2
     const cut = (): void => {
       client.destroy()
@@ -21,13 +21,13 @@ export function tunnel(
     }
     // What goes either way passes this socket, so its silence is the silence of both.
     const onTimeout = (): void => {
-      how = 'idle'
+      idle.onIdle()
       cut()
     }
-    client.setTimeout(idleMsMax, onTimeout)
+    client.setTimeout(idle.msMax, onTimeout)
     const closed = (): void => {
       // The other side may still hold bytes that were on their way; it gets a moment, not forever.
-      if (--open === 0) return resolve(how)
+      if (--open === 0) return resolve()
       const other = client.destroyed ? upstream : client
       other.destroySoon()
       const timer = setTimeout(() => other.destroy(), lastBytesMsMax)
