@@ -3,9 +3,8 @@ import { numberOf, textOf } from '#evidence/log-reader.ts'
 import type { Projector } from '#evidence/projector.ts'
 import { countVerdicts } from '#evidence/queries.ts'
 import type { RegisterService } from '#register/service.ts'
-import { whenWords } from '#register/when.ts'
 import type { Store } from '#store/store.ts'
-import type { Scope } from '#words/decision.ts'
+import type { Scope, When } from '#words/decision.ts'
 import { isFault } from '#words/faults.ts'
 import type { GateChannel } from './gate-channel.ts'
 import type { Publisher } from './publisher.ts'
@@ -119,9 +118,9 @@ function listed(one: ReturnType<RegisterService['list']>[number]): ListedDecisio
     subject: one.subject,
     status: one.status,
     scope: scopeWords(decision.scope),
-    from: whenWords(decision.effectiveFrom),
-    until: decision.effectiveUntil === undefined ? '' : whenWords(decision.effectiveUntil),
-    announced: decision.announceFrom === undefined ? '' : whenWords(decision.announceFrom),
+    from: dateOf(decision.effectiveFrom),
+    until: decision.effectiveUntil === undefined ? '' : dateOf(decision.effectiveUntil),
+    announced: decision.announceFrom === undefined ? '' : dateOf(decision.announceFrom),
     profile: decision.profile,
     instead: decision.alternatives.map((other) => other.tool).join(', '),
     withdrawn: decision.withdrawnAtMs !== undefined,
@@ -136,4 +135,10 @@ function scopeWords(scope: Scope): string {
     if (name !== 'users') parts.push(`${name}: ${(values as readonly string[]).join(', ')}`)
   }
   return parts.length === 0 ? 'everyone' : parts.join('; ')
+}
+
+/** A bare date begins at midnight by the clock of each site; the page says so once. */
+function dateOf(when: When): string {
+  if (when.kind === 'local-midnight') return when.date
+  return `${new Date(when.ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }

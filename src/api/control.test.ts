@@ -208,25 +208,31 @@ test('the log is read with an auditor token that has not expired', async () => {
 
 // The API asks for no credential because of where it listens: each route is on the owner's socket
 // and on none of the two other listeners.
-test.each(Object.values(routes))(
-  '$method $path answers on the owner’s socket alone',
-  async (route) => {
-    const path = route.path.replace('{call}', 'list')
-    const headers = { 'content-type': 'application/json' }
-    const at = async (where: { port?: number; socketPath?: string }) =>
-      (
-        await get(
-          where,
-          path,
-          headers,
-          route.method.toUpperCase(),
-          route.method === 'post' ? '{}' : '',
-        )
-      ).status
-    expect([401, 404, 405]).toContain(await at({ port: control.addresses.statusPort }))
-    expect(await at({ socketPath: paths.gateSocket })).toBe(404)
-  },
-)
+const guarded = [
+  ['POST', '/v1/register/list'],
+  ['GET', '/v1/status'],
+  ['POST', '/v1/status-links'],
+  ['POST', '/v1/auditor-tokens'],
+  ['POST', '/v1/log/flush'],
+  ['GET', '/v1/store'],
+  ['POST', '/v1/store/rebuild'],
+] as const
+
+test.each(guarded)('%s %s answers on the owner’s socket alone', async (method, path) => {
+  const headers = { 'content-type': 'application/json' }
+  const at = async (where: { port?: number; socketPath?: string }) =>
+    (await get(where, path, headers, method, method === 'POST' ? '{}' : '')).status
+  expect([401, 405]).toContain(await at({ port: control.addresses.statusPort }))
+  expect(await at({ socketPath: paths.gateSocket })).toBe(404)
+})
+
+test('the table above names every route', () => {
+  const declared = Object.values(routes).map((route) => [
+    route.method.toUpperCase(),
+    route.path.replace('{call}', 'list'),
+  ])
+  expect(declared.sort()).toEqual(guarded.map((row) => [...row]).sort())
+})
 
 test('the published OpenAPI document is that of the code', () => {
   const file = join(import.meta.dirname, '../../docs/reference/openapi.json')

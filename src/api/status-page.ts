@@ -39,8 +39,8 @@ export function statusPage(view: StatusView, everySeconds: number): string {
         ${counts(view)} ${recent(view)} ${approvedList(view.decisions)}
       </main>
       <footer class="dim small">
-        People are pseudonyms that change each month. Times are UTC unless a date names its site's
-        midnight. The log can be checked without trusting this page:
+        People are pseudonyms that change each month. Times are UTC. The log can be checked without
+        trusting this page:
         <code>postern log verify</code>.
       </footer>`,
     everySeconds,
@@ -225,7 +225,10 @@ function verdictRow(row: RecentVerdict): Html {
 }
 
 function approvedList(decisions: readonly ListedDecision[]): Html {
-  return html`<h2 id="approved">The approved list</h2>
+  return html`<h2 id="approved">
+      The approved list
+      <span class="dim small">dates begin at midnight by the clock of each site</span>
+    </h2>
     ${
       decisions.length === 0
         ? html`<p class="dim">No decision yet.</p>`

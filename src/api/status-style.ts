@@ -38,8 +38,10 @@ td.n { text-align: right } .nowrap { white-space: nowrap }
   border-radius: 50%; background: currentColor }
 .good { color: var(--good) } .warn { color: var(--warn) } .bad { color: var(--bad) }
 .calm { color: var(--calm) }
+td code { white-space: nowrap }
 meter { width: 9rem; height: .6rem }
-.bar { width: 100%; height: .6rem; display: block }
+meter::-webkit-meter-optimum-value { background: var(--dim) }
+meter::-moz-meter-bar { background: var(--dim) }
 footer { margin-top: 2.5rem; padding-bottom: 2rem; border-top: 1px solid var(--line);
   padding-top: .9rem }
 `
