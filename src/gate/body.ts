@@ -17,7 +17,7 @@ export async function readBody(
   hold: Hold,
   bytesMax: number,
 ): Promise<Buffer> {
-  if (announced !== null && announced > bytesMax) throw tooLarge(bytesMax)
+  if (announced !== null && announced > bytesMax) throw bodyTooLarge(bytesMax)
   return announced === null
     ? await readUnannounced(stream, hold, bytesMax)
     : await readAnnounced(stream, announced)
@@ -73,7 +73,7 @@ function collect(
   const data = (chunk: Buffer): void => {
     if (on.data(chunk)) return
     stop()
-    reject(tooLarge(limits.requestBodyBytesMax))
+    reject(bodyTooLarge(limits.requestBodyBytesMax))
   }
   const end = (): void => {
     stop()
@@ -100,7 +100,7 @@ function collect(
 
 function ignoreLate(): void {}
 
-function tooLarge(bytesMax: number): Fault {
+export function bodyTooLarge(bytesMax: number): Fault {
   return new Fault('body-too-large', {
     outward: `The request body is larger than ${Math.floor(bytesMax / 1024 / 1024)} MiB.`,
   })

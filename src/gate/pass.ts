@@ -1,7 +1,7 @@
 import type { Exchange } from '#words/exchange.ts'
 import type { ExchangeId } from '#words/ids.ts'
 import { mayLeave } from '#words/verdict.ts'
-import { decodeBody, readBody } from './body.ts'
+import { bodyTooLarge, decodeBody, readBody } from './body.ts'
 import { contentLength, findHeader } from './headers.ts'
 import type { Hold } from './in-flight.ts'
 import type { Reply } from './reply.ts'
@@ -19,7 +19,10 @@ export async function pass(rooms: Rooms, arrival: Arrival, reply: Reply): Promis
   const who = rooms.identify(arrival)
 
   // Nothing of a stranger is read, and nobody's bytes are read before there is room for them.
-  using hold = await rooms.inFlight.hold(contentLength(arrival.rawHeaders) ?? 0)
+  const announced = contentLength(arrival.rawHeaders) ?? 0
+  // Before the wait for room: one absurd length must not hold up everyone behind it.
+  if (announced > rooms.requestBodyBytesMax) throw bodyTooLarge(rooms.requestBodyBytesMax)
+  using hold = await rooms.inFlight.hold(announced)
   const exchange = await receive(rooms, arrival, hold)
 
   const content = rooms.inspect(exchange, who.caller.credential)

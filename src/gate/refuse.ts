@@ -47,6 +47,8 @@ const statusOf: Partial<Record<FaultCode, number>> = {
   'token-expired': 401,
   'token-revoked': 401,
   'launch-invalid': 401,
+  'token-not-for-provider': 403,
+  'credential-misdirected': 403,
   'endpoint-unknown': 404,
   'host-not-permitted': 403,
   'address-refused': 403,

@@ -30,7 +30,10 @@ export type Rooms = {
   readonly routes: () => Routes
   readonly inFlight: InFlight
   readonly open: OpenStreams
-  readonly strangers: { saw(peer: string, code: FaultCode): void; drain(): EntryDraft[] }
+  readonly strangers: {
+    saw(peer: string, code: FaultCode): void
+    drain(all?: boolean): EntryDraft[]
+  }
   readonly defaultProfile: () => Profile
   readonly requestBodyBytesMax: number
   /** Where to send a host of the catalog: its own origin, or the override of the configuration. */

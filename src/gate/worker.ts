@@ -31,13 +31,16 @@ export async function startWorker(
     reusePort: options.reusePort,
   })
   const tls = options.openTlsDoor === null ? null : await options.openTlsDoor()
-  const everySecond = setInterval(() => {
-    open.reconsider(options.reconsider, rooms.world.monotonicMs())
-    for (const draft of rooms.strangers.drain()) {
-      rooms.record.note(draft).catch((cause: unknown) => {
+  const noteStrangers = async (all: boolean): Promise<void> => {
+    for (const draft of rooms.strangers.drain(all)) {
+      await rooms.record.note(draft).catch((cause: unknown) => {
         rooms.log('error', 'strangers-not-recorded', String(cause))
       })
     }
+  }
+  const everySecond = setInterval(() => {
+    open.reconsider(options.reconsider, rooms.world.monotonicMs())
+    void noteStrangers(false)
   }, 1_000)
   everySecond.unref()
   return {
@@ -45,6 +48,7 @@ export async function startWorker(
     async close(graceMs) {
       clearInterval(everySecond)
       await Promise.all([base.close(graceMs), tls?.close(graceMs)])
+      await noteStrangers(true)
     },
   }
 }
