@@ -57,9 +57,12 @@ export function createProjecting(input: {
       return { state: store.state(), lag, position }
     },
     async rebuild() {
-      await projector.catchUp().catch((error: unknown) => log.fault('projection-waits', error))
       await store.wipe()
-      const { position } = await projector.catchUp()
+      // A pass that was under way ends with `store-unavailable`; the next begins at the beginning.
+      const { position } = await projector.catchUp().catch((error: unknown) => {
+        if (!isFault(error, 'store-unavailable')) throw error
+        return projector.catchUp()
+      })
       return { position }
     },
     close() {
