@@ -114,7 +114,7 @@ function handle(
     context.alpn === 'h2'
       ? replyOverHttp2(res as Http2ServerResponse)
       : replyOverHttp1(res as ServerResponse)
-  const goOn = waits ? () => void res.writeContinue() : () => {}
+  const goOn = waits ? () => res.writeContinue() : () => {}
   void serve(rooms, arrivalOf(rooms, req, context, false, goOn), reply)
 }
 

@@ -185,17 +185,17 @@ test('a filter that throws refuses', async () => {
 })
 
 test('closing lets an answer end, then cuts, and leaves nothing open', async () => {
-  let answer: { end(text: string): void } | null = null
+  const running: { end(text: string): void }[] = []
   const own = await standTlsDoor({
     onRequest: (_req, res) => {
-      answer = res as { end(text: string): void }
+      running.push(res)
     },
   })
   const secured = await own.secure('slow.example.com')
   const heard = own.say(secured, get('slow.example.com'))
-  while (answer === null) await new Promise((resolve) => setTimeout(resolve, 5))
+  await expect.poll(() => running.length).toBe(1)
   const closed = own.door.close({ graceMs: 2_000 })
-  ;(answer as { end(text: string): void }).end('in time')
+  running[0]?.end('in time')
   expect(await heard).toMatch(/in time$/)
   await closed
   expect(own.door.connections).toBe(0)
