@@ -125,7 +125,7 @@ export function askBuilder(catalog: Catalog): AskBuilder {
         repository: caller.repository || 'unknown',
         classification: caller.classification || 'unknown',
         dataClasses: findings.length === 0 ? emptySet : dataClassesOf(findings),
-        dataClassesKnown: findings.length > 0 && findings.some(isDataClass),
+        dataClassesKnown: findings.some(isDataClass),
         model: content.model,
         families: familySetOf(families),
         findings: findings.length === 0 ? emptySet : findingsOf(findings),

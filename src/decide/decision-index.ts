@@ -182,7 +182,8 @@ function timesOf(decision: Decision, may: boolean, sites: readonly Site[]): read
     return {
       fromMs,
       untilMs: Math.min(withdrawnMs, effectiveUntil ? at(effectiveUntil, timeZone) : Infinity),
-      announceMs: announceFrom ? at(announceFrom, timeZone) : fromMs,
+      // An announcement that comes after the start must not put the start off.
+      announceMs: announceFrom ? Math.min(fromMs, at(announceFrom, timeZone)) : fromMs,
       zone: timeZone,
     }
   })
@@ -195,7 +196,7 @@ function timesOf(decision: Decision, may: boolean, sites: readonly Site[]): read
   const unknown: Times = {
     fromMs,
     untilMs: Math.min(withdrawnMs, untilMs),
-    announceMs: announceFrom ? spread(announceFrom, sites).firstMs : fromMs,
+    announceMs: announceFrom ? Math.min(fromMs, spread(announceFrom, sites).firstMs) : fromMs,
     zone: may ? 'UTC' : from.firstZone,
   }
   return [...known, unknown]

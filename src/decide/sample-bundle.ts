@@ -257,7 +257,7 @@ export function sampleCaller(given: Readonly<Record<string, unknown>> = {}): Cal
     custody: 'central',
     interactive: 'yes',
     ...given,
-  } as Caller
+  } as unknown as Caller
 }
 
 export const sampleContent = { ...noContent, model: 'claude-sonnet-4-5' }
