@@ -227,11 +227,10 @@ test.each(guarded)('%s %s answers on the owner’s socket alone', async (method,
 })
 
 test('the table above names every route', () => {
-  const declared = Object.values(routes).map((route) => [
-    route.method.toUpperCase(),
-    route.path.replace('{call}', 'list'),
-  ])
-  expect(declared.sort()).toEqual(guarded.map((row) => [...row]).sort())
+  const declared = Object.values(routes).map(
+    (route) => `${route.method.toUpperCase()} ${route.path.replace('{call}', 'list')}`,
+  )
+  expect(new Set(declared)).toEqual(new Set(guarded.map((row) => row.join(' '))))
 })
 
 test('the published OpenAPI document is that of the code', () => {
