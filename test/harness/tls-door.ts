@@ -3,6 +3,7 @@ import { connect as connectTcp, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
+import { Duplex } from 'node:stream'
 import { createAuthority, openAuthority } from '#gate/authority.ts'
 import type { ConnectionRecord, FilterInput, TlsDoorOptions } from '#gate/door-types.ts'
 import { createTlsDoor } from '#gate/tls-door.ts'
@@ -160,4 +161,20 @@ export async function standUpstream(serve: (socket: Socket) => void): Promise<Se
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
+}
+
+/** The ClientHello that Node sends. */
+export function helloFor(servername: string): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const wire = new Duplex({
+      read() {},
+      write(chunk: Buffer, _encoding, done) {
+        resolve(Buffer.from(chunk))
+        done()
+      },
+    })
+    connectTls({ socket: wire, servername, ALPNProtocols: ['h2'] }).on('error', () =>
+      wire.destroy(),
+    )
+  })
 }
