@@ -1,3 +1,4 @@
+import { invariant } from '#words/faults.ts'
 import { emptyRoot, leafHash, nodeHash } from './hashing.ts'
 
 export { leafHash }
@@ -51,6 +52,7 @@ export async function proveRange(
   to: number,
   size: number,
 ): Promise<Buffer[]> {
+  invariant(from >= 0 && from < to && to <= size, 'the range is in the tree')
   const proof: Buffer[] = []
   const walk = async (start: number, end: number): Promise<void> => {
     if (end <= from || start >= to) {
@@ -91,6 +93,7 @@ export function rangeHolds(
 
 /** RFC 6962 section 2.1.1: the leaf's sibling first, the root's child last. */
 export async function proveInclusion(nodes: Nodes, index: number, size: number): Promise<Buffer[]> {
+  invariant(index >= 0 && index < size, 'the leaf is in the tree')
   const path = async (start: number, end: number): Promise<Buffer[]> => {
     if (end - start === 1) return []
     const k = splitPoint(end - start)
@@ -127,6 +130,7 @@ export function inclusionHolds(
 
 /** RFC 6962 section 2.1.2, from a tree of `old` leaves to one of `size`. */
 export async function proveConsistency(nodes: Nodes, old: number, size: number): Promise<Buffer[]> {
+  invariant(old >= 0 && old <= size, 'a tree grows out of a smaller one')
   if (old === 0 || old === size) return []
   const prove = async (
     m: number,
