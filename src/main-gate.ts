@@ -68,6 +68,7 @@ export async function startGate(options: {
   }
   const channel = openControlChannel({
     socketPath: paths.gateSocket,
+    name: config.gateName,
     afterCounter: () => accepted.counter,
     on: onPushed,
     onState: (state, why) => log.info(`control-${state}`, { detail: why }),

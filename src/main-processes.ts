@@ -1,5 +1,8 @@
 /** `postern gate` and `postern control`: one process each, ended by SIGTERM or SIGINT. */
+import { join } from 'node:path'
 import { startControl } from '#api/control.ts'
+import { homePaths } from '#api/home.ts'
+import { createLogger } from '#telemetry/logger.ts'
 import { instantText } from '#words/clock.ts'
 import { Fault, isFault } from '#words/faults.ts'
 import type { FromProcess } from './main-messages.ts'
@@ -31,7 +34,14 @@ export async function runGateProcess(options: {
 
 export async function runControlProcess(options: { readonly home: string }): Promise<void> {
   await untilSignal(async () => {
-    const control = await startControl({ home: options.home, world: testableWorld() })
+    const control = await startControl({
+      home: options.home,
+      world: testableWorld(),
+      log: createLogger({
+        name: 'control',
+        file: join(homePaths(options.home).logs, 'control.log'),
+      }),
+    })
     say({ kind: 'control-ready', statusUrl: control.addresses.statusUrl })
     note(`control is up: ${control.addresses.statusUrl}`)
     return () => control.close()

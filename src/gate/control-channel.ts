@@ -19,6 +19,8 @@ const silenceMsMax = 45_000
  */
 export function openControlChannel(options: {
   readonly socketPath: string
+  /** Under which control shows this gate. */
+  readonly name: string
   readonly afterCounter: () => number
   readonly on: (pushed: Pushed) => void
   readonly onState: (state: 'connected' | 'away', why: string) => void
@@ -43,7 +45,7 @@ export function openControlChannel(options: {
     const req = request(
       {
         socketPath: options.socketPath,
-        path: `/v1/bundle?after=${options.afterCounter()}`,
+        path: `/v1/bundle?after=${options.afterCounter()}&node=${encodeURIComponent(options.name)}`,
         method: 'GET',
         headers: { accept: 'application/x-ndjson', host: 'control' },
         timeout: silenceMsMax,

@@ -51,10 +51,34 @@ test('speaks HTTP/2, several streams at once', async () => {
   expect(record).toMatchObject({ outcome: 'decrypted', alpn: 'h2' })
 })
 
-test('hands over upgrades, and waits with 100-continue until it is told', async () => {
+test('hands over upgrades', async () => {
   const upgrading = await stand.secure('ws.example.com')
   const head = 'GET / HTTP/1.1\r\nHost: ws.example.com\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'
   expect(await stand.say(upgrading, head)).toMatch(/^HTTP\/1\.1 101[\s\S]*hi$/)
+})
+
+test('a client that waits for 100 Continue is told so by the handler, not before', async () => {
+  const own = await standTlsDoor({
+    onRequest: (req, res, _context, waits) => {
+      setTimeout(() => {
+        if (waits) res.writeContinue()
+        req.resume()
+        req.once('end', () => (res as { end(text: string): void }).end('done'))
+      }, 60)
+    },
+  })
+  const secured = await own.secure('wait.example.com')
+  let heard = ''
+  secured.on('data', (chunk: Buffer) => (heard += chunk.toString()))
+  const head = 'POST / HTTP/1.1\r\nHost: wait.example.com\r\nContent-Length: 2\r\n'
+  secured.write(`${head}Expect: 100-continue\r\nConnection: close\r\n\r\n`)
+  await new Promise((resolve) => setTimeout(resolve, 25))
+  expect(heard).toBe('')
+  await expect.poll(() => heard).toMatch(/^HTTP\/1\.1 100 Continue/)
+  secured.write('ok')
+  await expect.poll(() => heard).toMatch(/200 OK[\s\S]*done$/)
+  secured.destroy()
+  await own.close()
 })
 
 test('routes a client that does not know of us by its SNI, and plain HTTP by its Host', async () => {
