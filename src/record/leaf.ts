@@ -46,25 +46,31 @@ export type LeafWriter = {
 
 export function createLeafWriter(world: World, node: NodeId, pseudonymKey: Buffer): LeafWriter {
   const nodeText = JSON.stringify(node)
-  const pseudonyms = new Map<string, Pseudonym>()
+  let months: Month[] = []
   let salts: Buffer = Buffer.alloc(0)
   let saltAt = 0
-  let monthUntilMs = 0
-  let monthFromMs = 0
-  let month = ''
+
+  function monthAt(atMs: number): Month {
+    const known = months.find(({ fromMs, untilMs }) => atMs >= fromMs && atMs < untilMs)
+    if (known) return known
+    const at = new Date(atMs)
+    const made = {
+      fromMs: Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1),
+      untilMs: Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1),
+      name: at.toISOString().slice(0, 7),
+      pseudonyms: new Map<string, Pseudonym>(),
+    }
+    // Two: around midnight of the last day, verdicts and outcomes fall into both.
+    months = [made, ...months].slice(0, 2)
+    return made
+  }
 
   /** Keyed per month: a pseudonym of May tells nothing about June, and nobody can guess one. */
   function pseudonym(subject: string, atMs: number): Pseudonym {
-    if (atMs < monthFromMs || atMs >= monthUntilMs) {
-      const at = new Date(atMs)
-      monthFromMs = Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1)
-      monthUntilMs = Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1)
-      month = at.toISOString().slice(0, 7)
-      pseudonyms.clear()
-    }
+    const { name, pseudonyms } = monthAt(atMs)
     const known = pseudonyms.get(subject)
     if (known !== undefined) return known
-    const made = pseudonymOf(pseudonymKey, month, subject)
+    const made = pseudonymOf(pseudonymKey, name, subject)
     if (pseudonyms.size >= pseudonymsCachedMax) pseudonyms.clear()
     pseudonyms.set(subject, made)
     return made
@@ -122,6 +128,13 @@ export function createLeafWriter(world: World, node: NodeId, pseudonymKey: Buffe
 export function pseudonymOf(key: Buffer, month: string, subject: string): Pseudonym {
   const digest = createHmac('sha256', key).update(`${month}\n${subject}`).digest()
   return `p_${base32(digest.subarray(0, 16))}` as Pseudonym
+}
+
+type Month = {
+  readonly fromMs: number
+  readonly untilMs: number
+  readonly name: string
+  readonly pseudonyms: Map<string, Pseudonym>
 }
 
 const pseudonymsCachedMax = 16_384
