@@ -62,7 +62,6 @@ export function replyOverHttp1(res: ServerResponse): Reply {
 
 export function replyOverHttp2(res: Http2ServerResponse): Reply {
   const { stream } = res
-  let trailing: readonly string[] = []
   return {
     get begun() {
       return stream.headersSent
@@ -73,9 +72,6 @@ export function replyOverHttp2(res: Http2ServerResponse): Reply {
         waitForTrailers: true,
         sendDate: false,
       } as object)
-      stream.once('wantTrailers', () => {
-        stream.sendTrailers(asObject(trailing))
-      })
     },
     write: (chunk) => stream.write(chunk),
     onDrain(go) {
@@ -87,7 +83,8 @@ export function replyOverHttp2(res: Http2ServerResponse): Reply {
       })
     },
     end(trailers) {
-      trailing = trailers
+      // Node's response object answers `wantTrailers` with these; a second answer would throw.
+      if (trailers.length > 0) res.addTrailers(asObject(trailers))
       stream.end()
     },
     whole(status, rawHeaders, body) {

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, realpathSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ClientName } from './client-install.ts'
@@ -55,7 +64,27 @@ export function clientHome(client: ClientName, road: Road): ClientHome {
   return {
     home,
     project,
-    [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }),
+    [Symbol.dispose]: () => {
+      endWhatRunsFrom(root)
+      rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/**
+ * Codex leaves a daemon behind, in a session of its own. Only programs below the client's own
+ * folder, or started with it in their environment, are ended.
+ */
+function endWhatRunsFrom(root: string): void {
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue
+    try {
+      const of = readlinkSync(`/proc/${pid}/exe`) + readFileSync(`/proc/${pid}/environ`, 'utf8')
+      if (of.includes(`${root}/`)) process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // Somebody else's, or gone in between.
+      continue
+    }
   }
 }
 
