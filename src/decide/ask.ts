@@ -25,6 +25,16 @@ const custodyRank: Readonly<Record<Custody, number>> = {
 }
 const cachedMax = 4_096
 
+export function custodyMet(caller: Caller, { prepared }: Candidate): boolean {
+  const demanded = prepared?.decision.custody
+  return demanded === undefined || custodyRank[caller.custody] >= custodyRank[demanded]
+}
+
+export function levelMet(caller: Caller, { prepared }: Candidate): boolean {
+  const demanded = prepared?.decision.level
+  return demanded === undefined || levelRank[caller.level] >= levelRank[demanded]
+}
+
 export type AskBuilder = {
   build(
     exchange: Exchange,
@@ -33,6 +43,7 @@ export type AskBuilder = {
     families: readonly string[],
     candidate: Candidate,
     atMs: number,
+    action: Entity,
   ): Request
 }
 
@@ -96,7 +107,7 @@ export function askBuilder(catalog: Catalog): AskBuilder {
   }
 
   return {
-    build(exchange, caller, content, families, candidate, atMs) {
+    build(exchange, caller, content, families, candidate, atMs, action) {
       const { coverage, findings } = content
       const demanded = candidate.prepared?.decision
       const skipped = skippedOf(coverage.skipped)
@@ -113,12 +124,9 @@ export function askBuilder(catalog: Catalog): AskBuilder {
         subject: demanded === undefined ? 'none' : demanded.subject.kind,
         grace: candidate.grace,
         custody: caller.custody,
-        custodyMet:
-          demanded?.custody === undefined ||
-          custodyRank[caller.custody] >= custodyRank[demanded.custody],
+        custodyMet: custodyMet(caller, candidate),
         level: caller.level,
-        levelMet:
-          demanded?.level === undefined || levelRank[caller.level] >= levelRank[demanded.level],
+        levelMet: levelMet(caller, candidate),
         credential: caller.by,
         toolConfidence: caller.toolConfidence,
         releaseConfidence: caller.releaseConfidence,
@@ -141,7 +149,7 @@ export function askBuilder(catalog: Catalog): AskBuilder {
       }
       const principal = principalOf(caller)
       const resource = resourceOf(caller.tool, caller.release)
-      return { principal, action: useAction, resource, context, find: finder(principal, resource) }
+      return { principal, action, resource, context, find: finder(principal, resource) }
     },
   }
 }

@@ -15,6 +15,7 @@ import type { Explanation } from './explain.ts'
 import { offer } from './instead.ts'
 import { byAction, Judge } from './judge.ts'
 import type { Judged } from './judge.ts'
+import { memoKey } from './memo.ts'
 import { factsOf, fill, messageText } from './message.ts'
 import type { Facts } from './message.ts'
 import { Oracle } from './oracle.ts'
@@ -70,11 +71,14 @@ export function createDecider(input: DeciderInput): Decider {
   const oracle = new Oracle(compiled, `postern-${bundle.manifest.parts.ground}`, mismatched)
   const index = indexDecisions(bundle.parts)
   const resolver = new Resolver(index, lookupCatalog(catalog))
-  const judge = new Judge(ground, resolver, (request, quiet) =>
-    oracle.mistrusted
-      ? oracle.authorize(request)
-      : (quiet ? sets.quiet : sets.use).authorize(request),
-  )
+  const judge = new Judge(ground, resolver, {
+    authorize: (request, quiet) =>
+      oracle.mistrusted
+        ? oracle.authorize(request)
+        : (quiet ? sets.quiet : sets.use).authorize(request),
+    key: memoKey(compiled),
+    mistrusted: () => oracle.mistrusted,
+  })
   const connection = connectionJudge(ground)
   const revoked = {
     users: new Set<string>(revocations.users),
@@ -218,7 +222,7 @@ export function createDecider(input: DeciderInput): Decider {
     // All blocks and every hundredth pass are decided again by the reference implementation.
     if (judged.wouldBe === 'block' || ++passes % sampleEvery === 0) {
       if (!judged.candidate.grace || judged.wouldBe !== 'allow') {
-        oracle.later(judged.request, judged.answer)
+        oracle.later(judged.request(), judged.answer)
       }
     }
     const gone = revokedWords(caller)
@@ -273,7 +277,7 @@ export function createDecider(input: DeciderInput): Decider {
     },
     cedarRequest(exchange, caller, content) {
       const judged = judge.judge(exchange, caller, content, exchange.atMs)
-      return JSON.stringify(requestJson(judged.request))
+      return JSON.stringify(requestJson(judged.request()))
     },
   }
 }

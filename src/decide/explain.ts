@@ -45,7 +45,8 @@ export function explainJudged(
   compiled: CompiledPolicies,
 ): Explanation {
   const spoke = new Set([...counts.answer.determining, ...counts.answer.errors])
-  const explain = (policy: CompiledPolicy) => explainPolicy(policy, counts.request)
+  const request = counts.request()
+  const explain = (policy: CompiledPolicy) => explainPolicy(policy, request)
   return {
     kind: counts.kind,
     wouldBe: counts.wouldBe,

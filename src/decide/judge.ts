@@ -3,14 +3,17 @@ import type { Content } from '#words/content.ts'
 import type { Profile } from '#words/decision.ts'
 import type { Caller, Exchange } from '#words/exchange.ts'
 import type { VerdictKind } from '#words/verdict.ts'
-import { askBuilder, quietAction } from './ask.ts'
+import { askBuilder, quietAction, useAction } from './ask.ts'
 import type { Candidate } from './ask.ts'
 import type { Answer, CompiledPolicies, CompiledPolicy } from './compile.ts'
 import type { Request } from './compile-expression.ts'
 import { policySet } from './compile.ts'
+import type { Entity } from './cedar-value.ts'
 import { familyReader } from './families.ts'
+import { Memo } from './memo.ts'
+import type { MemoKey } from './memo.ts'
 import { askedOf } from './resolve.ts'
-import type { Resolution, Resolver } from './resolve.ts'
+import type { Resolver } from './resolve.ts'
 
 /** One candidate, decided: what it comes to, and what it would come to under `enforce`. */
 export type Judged = {
@@ -18,14 +21,9 @@ export type Judged = {
   readonly profile: Profile
   readonly kind: VerdictKind
   readonly wouldBe: VerdictKind
-  readonly request: Request
+  /** Built when asked for: an exchange that passes as thousands before it needs none. */
+  readonly request: () => Request
   /** The answer that made it so: of `use`, or of `useQuietly` for a warning. */
-  readonly answer: Answer
-}
-
-export type Evaluation = {
-  readonly request: Request
-  readonly quiet: boolean
   readonly answer: Answer
 }
 
@@ -73,17 +71,27 @@ export class Judge {
   readonly #builder: ReturnType<typeof askBuilder>
   readonly #authorize: Authorize
 
-  constructor(ground: GroundPart, resolver: Resolver, authorize: Authorize) {
+  readonly #key: MemoKey
+  readonly #mistrusted: () => boolean
+  readonly #useMemo = new Memo()
+  readonly #quietMemo = new Memo()
+
+  constructor(
+    ground: GroundPart,
+    resolver: Resolver,
+    evaluate: {
+      readonly authorize: Authorize
+      readonly key: MemoKey
+      readonly mistrusted: () => boolean
+    },
+  ) {
     this.families = familyReader(ground.catalog)
     this.#resolver = resolver
     this.#defaultProfile = ground.defaultProfile
     this.#builder = askBuilder(ground.catalog)
-    this.#authorize = authorize
-  }
-
-  resolve(exchange: Exchange, caller: Caller, content: Content, atMs: number): Resolution {
-    const families = this.families(content.model)
-    return this.#resolver.resolve(askedOf(exchange, caller, content, families), atMs)
+    this.#authorize = evaluate.authorize
+    this.#key = evaluate.key
+    this.#mistrusted = evaluate.mistrusted
   }
 
   /** `every`: go on after a block, for an explanation; the first is always the one that counts. */
@@ -99,9 +107,9 @@ export class Judge {
       askedOf(exchange, caller, content, families),
       atMs,
     )
+    const asked: AskedOnce = { exchange, caller, content, families, atMs }
     const one = (candidate: Candidate, profile: Profile): Judged => {
-      const request = this.#builder.build(exchange, caller, content, families, candidate, atMs)
-      const judged = this.#one(candidate, profile, request)
+      const judged = this.#one(asked, candidate, profile)
       every?.push(judged)
       return judged
     }
@@ -128,51 +136,62 @@ export class Judge {
     return worst
   }
 
-  #one(candidate: Candidate, profile: Profile, request: Request): Judged {
+  #one(asked: AskedOnce, candidate: Candidate, profile: Profile): Judged {
+    const key = this.#key(asked.exchange, asked.caller, asked.content, candidate)
+    const request = (): Request => this.#request(asked, candidate, useAction)
     // An announcement says only that something will be refused; the others say what passes now.
-    if (!candidate.grace) {
-      const answer = this.#authorize(request, false)
-      if (!answer.allow || answer.errors.length > 0) {
-        const kind =
-          profile === 'enforce' || answer.errors.length > 0 ? 'block' : profileKind(profile)
-        return { candidate, profile, kind, wouldBe: 'block', request, answer }
-      }
-      const quiet = this.#quietly(request)
-      if (quiet === null) {
-        return { candidate, profile, kind: 'allow', wouldBe: 'allow', request, answer }
-      }
-      return this.#warned(candidate, profile, request, quiet)
+    const use = candidate.grace ? allowed : this.#answer(key, request, false)
+    if (!use.allow || use.errors.length > 0) {
+      const kind = use.errors.length > 0 ? 'block' : profileKind[profile]
+      return { candidate, profile, kind, wouldBe: 'block', request, answer: use }
     }
-    const quiet = this.#quietly(request)
-    return quiet === null
-      ? { candidate, profile, kind: 'allow', wouldBe: 'allow', request, answer: allowed }
-      : this.#warned(candidate, profile, request, quiet)
-  }
-
-  #warned(candidate: Candidate, profile: Profile, asked: Request, answer: Answer): Judged {
-    const request = { ...asked, action: quietAction }
-    if (answer.errors.length > 0) {
-      return { candidate, profile, kind: 'block', wouldBe: 'block', request, answer }
+    const quietly = (): Request => this.#request(asked, candidate, quietAction)
+    const quiet = this.#answer(key, quietly, true)
+    if (quiet.allow && quiet.errors.length === 0) {
+      return { candidate, profile, kind: 'allow', wouldBe: 'allow', request, answer: use }
+    }
+    if (quiet.errors.length > 0) {
+      return {
+        candidate,
+        profile,
+        kind: 'block',
+        wouldBe: 'block',
+        request: quietly,
+        answer: quiet,
+      }
     }
     const kind = profile === 'observe' ? 'allow' : 'warn'
-    return { candidate, profile, kind, wouldBe: 'warn', request, answer }
+    return { candidate, profile, kind, wouldBe: 'warn', request: quietly, answer: quiet }
   }
 
-  #quietly(request: Request): Answer | null {
-    const { principal, resource, context, find } = request
-    const answer = this.#authorize(
-      { principal, action: quietAction, resource, context, find },
-      true,
-    )
-    return answer.allow && answer.errors.length === 0 ? null : answer
+  #answer(key: number, request: () => Request, quiet: boolean): Answer {
+    // After a mismatch nothing that our own evaluation left behind is used.
+    if (this.#mistrusted()) return this.#authorize(request(), quiet)
+    const memo = quiet ? this.#quietMemo : this.#useMemo
+    if (key < 0) return this.#authorize(request(), quiet)
+    return memo.get(key) ?? memo.keep(key, this.#authorize(request(), quiet))
   }
+
+  #request(
+    { exchange, caller, content, families, atMs }: AskedOnce,
+    candidate: Candidate,
+    action: Entity,
+  ) {
+    return this.#builder.build(exchange, caller, content, families, candidate, atMs, action)
+  }
+}
+
+type AskedOnce = {
+  readonly exchange: Exchange
+  readonly caller: Caller
+  readonly content: Content
+  readonly families: readonly string[]
+  readonly atMs: number
 }
 
 const allowed: Answer = { allow: true, determining: [], errors: [] }
 
-function profileKind(profile: Profile): VerdictKind {
-  return profile === 'warn' ? 'warn' : 'allow'
-}
+const profileKind = { enforce: 'block', warn: 'warn', observe: 'allow' } as const
 
 function isAboutTool(kind: string): boolean {
   return kind === 'tool' || kind === 'release' || kind === 'vendor'

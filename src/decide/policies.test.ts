@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { askBuilder, quietAction } from './ask.ts'
+import { askBuilder, quietAction, useAction } from './ask.ts'
 import { CedarSet } from './cedar-value.ts'
 import type { Request } from './compile-expression.ts'
 import { compilePolicies } from './compile.ts'
@@ -36,6 +36,7 @@ const plain = askBuilder(sampleCatalog()).build(
   ['claude'],
   candidate,
   sampleNowMs,
+  useAction,
 )
 
 function requestOf({ given }: Row): Request {

@@ -18,7 +18,11 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const open = () =>
   openPolicyTime({
-    world: { nowMs: () => clock, monotonicMs: () => monotonic, randomBytes: (length) => Buffer.alloc(length) },
+    world: {
+      nowMs: () => clock,
+      monotonicMs: () => monotonic,
+      randomBytes: (length) => Buffer.alloc(length),
+    },
     file: join(folder, 'time'),
   })
 const pass = (ms: number) => {

@@ -31,7 +31,7 @@ const strings = ['', 'a', 'ab', 'a*b', 'é😀', 'unknown', '*', 'x\\y', '"q"'] 
 const longs = [
   0, 1, -1, 2, 7, 3_037_000_500, 9_007_199_254_740_991, -9_007_199_254_740_991,
 ] as const
-const entities = ['u', 'v', 'w'].flatMap((id) =>
+const entities = ['u', 'v'].flatMap((id) =>
   ['User', 'Group', 'App::Thing'].map((type) => ({ type, id })),
 )
 
@@ -181,7 +181,7 @@ export function randomValue(random: Random, kind: Kind, depth: number): Plain {
     case 'entity':
       return { __entity: random.pick(entities) }
     case 'set': {
-      const of = depth > 0 ? random.pick(kinds) : 'long'
+      const of = depth > 0 ? random.pick(kinds) : random.pick(['long', 'string', 'entity'] as const)
       return Array.from({ length: random.below(4) }, () => randomValue(random, of, depth - 1))
     }
     default:
@@ -192,11 +192,14 @@ export function randomValue(random: Random, kind: Kind, depth: number): Plain {
 export function randomRecord(random: Random, depth: number): { [key: string]: Plain } {
   const members: [string, Plain][] = []
   for (const kind of kinds) {
-    if (depth < 0 && (kind === 'record' || kind === 'set')) continue
+    if (depth < 0 && kind === 'record') continue
     for (const name of attributes[kind]) {
-      if (random.below(4) === 0) continue
+      if (random.below(5) < 2) continue
       const shown = random.below(15) === 0 ? random.pick(kinds) : kind
-      members.push([name, randomValue(random, depth < 0 ? 'long' : shown, depth)])
+      members.push([
+        name,
+        randomValue(random, depth < 0 && shown === 'record' ? 'long' : shown, depth),
+      ])
     }
   }
   // `fromEntries` makes `__proto__` a member like any other.
@@ -213,9 +216,9 @@ export type EntityJson = {
 export function randomEntities(random: Random): EntityJson[] {
   const listed: EntityJson[] = []
   entities.forEach((uid, at) => {
-    if (random.below(4) === 0) return
+    if (random.below(3) === 0) return
     const parents = entities.slice(at + 1).filter(() => random.below(4) === 0)
-    listed.push({ uid, attrs: randomRecord(random, 1), parents })
+    listed.push({ uid, attrs: randomRecord(random, random.below(8) === 0 ? 1 : -1), parents })
   })
   if (random.below(2) === 0) {
     const parents = [{ type: 'Action', id: 'all' }]
