@@ -19,14 +19,14 @@ export function seeded(seed: number): Random {
 
 type Kind = 'bool' | 'long' | 'string' | 'set' | 'entity' | 'record'
 const kinds: readonly Kind[] = ['bool', 'long', 'string', 'set', 'entity', 'record']
-const attributes = {
+const attributes: Readonly<Record<Kind, readonly string[]>> = {
   bool: ['flag', 'on'],
   long: ['n', 'big'],
   string: ['s', 'constructor', 'toString', '__proto__'],
   set: ['tags', 'mixed'],
   entity: ['owner', 'friend'],
   record: ['r', 'deep'],
-} as const
+}
 const strings = ['', 'a', 'ab', 'a*b', 'é😀', 'unknown', '*', 'x\\y', '"q"'] as const
 const longs = [
   0, 1, -1, 2, 7, 3_037_000_500, 9_007_199_254_740_991, -9_007_199_254_740_991,
@@ -95,7 +95,7 @@ function boolean(random: Random, sub: (of: Kind) => string): string {
 }
 
 function attribute(random: Random, kind: Kind): string {
-  return random.pick(attributes[kind] as readonly string[])
+  return random.pick(attributes[kind])
 }
 
 function hasPath(random: Random): string {
@@ -203,7 +203,7 @@ export function randomRecord(random: Random, depth: number): { [key: string]: Pl
     }
   }
   // `fromEntries` makes `__proto__` a member like any other.
-  return Object.fromEntries(members) as { [key: string]: Plain }
+  return Object.fromEntries(members)
 }
 
 export type EntityJson = {

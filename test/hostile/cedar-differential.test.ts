@@ -7,7 +7,7 @@ import { Entity } from '#decide/cedar-value.ts'
 import type { CedarRecord, EntityData } from '#decide/cedar-value.ts'
 import { cedarWasm } from '#decide/cedar-wasm.ts'
 import { randomEntities, randomEntity, randomPolicy, randomRecord, seeded } from './cedar-cases.ts'
-import type { EntityJson, Plain } from './cedar-cases.ts'
+import type { EntityJson } from './cedar-cases.ts'
 
 /**
  * The compiled policies against cedar-wasm: the same decision, determining policies and erring
@@ -48,8 +48,8 @@ test(`${sets} policy sets x ${requestsPerSet} requests decide as cedar-wasm does
         principal,
         action,
         resource,
-        context: context as never,
-        entities: entities as never,
+        context,
+        entities,
         preparsedPolicySetId: 'differential',
       })
       if (said.type === 'failure') throw new Error(JSON.stringify(said.errors))
@@ -58,7 +58,7 @@ test(`${sets} policy sets x ${requestsPerSet} requests decide as cedar-wasm does
         principal: new Entity(principal.type, principal.id),
         action: new Entity(action.type, action.id),
         resource: new Entity(resource.type, resource.id),
-        context: constantValue(context as never) as CedarRecord,
+        context: constantValue(context) as CedarRecord,
         find,
       })
       const left = [
@@ -102,7 +102,7 @@ function finder(entities: readonly EntityJson[]): Request['find'] {
       }
     }
     climb(entity.parents)
-    const attributes = constantValue(entity.attrs as Plain as never) as CedarRecord
+    const attributes = constantValue(entity.attrs) as CedarRecord
     known.set(name, { attributes, ancestors: [...above.values()] })
   }
   return (type, id) => known.get(key(type, id)) ?? null
