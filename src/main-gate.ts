@@ -16,7 +16,6 @@ import type { Config } from '#register/config-file.ts'
 import type { World } from '#words/clock.ts'
 import { Fault } from '#words/faults.ts'
 import type { NodeId } from '#words/ids.ts'
-import { limits } from '#words/limits.ts'
 import { createLogger } from '#telemetry/logger.ts'
 import { startShipping } from './main-shipping.ts'
 import type { Shipping } from './main-shipping.ts'
@@ -46,7 +45,11 @@ export async function startGate(options: {
   const root = readRoot(options.home)
   const dir = join(options.home, 'gate')
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const log = createLogger({ name: 'gate', file: join(paths.logs, 'gate.log') })
+  const log = createLogger({
+    name: 'gate',
+    file: join(paths.logs, 'gate.log'),
+    level: config.logs.level,
+  })
   const accepted = new AcceptedBundle(join(dir, 'bundle.json'), root)
   const workers: Worker[] = []
   const tell = (message: ToWorker): void => workers.forEach((worker) => worker.postMessage(message))
@@ -118,7 +121,8 @@ export async function startGate(options: {
       providerBaseUrls: { ...config.providerBaseUrls, ...options.providerBaseUrls },
       upstreamAddressesAllowed: [...config.upstreamAddressesAllowed, ...options.allowUpstream],
       upstreamCaPems: readPems(config),
-      bytesInFlightMax: Math.floor(limits.bytesInFlightMax / config.workers),
+      requestBodyBytesMax: config.limits.requestBodyBytesMax,
+      bytesInFlightMax: Math.floor(config.limits.bytesInFlightMax / config.workers),
       feed: options.onVerdict !== null,
     }
     const worker = new Worker(new URL('./main.ts', import.meta.url), { workerData: data })

@@ -20,6 +20,7 @@ export type WorkerData = {
   readonly upstreamAddressesAllowed: readonly string[]
   readonly upstreamCaPems: readonly string[]
   readonly bytesInFlightMax: number
+  readonly requestBodyBytesMax: number
   /** Post each verdict to the main thread, for a person who watches. */
   readonly feed: boolean
 }

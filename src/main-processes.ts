@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { startControl } from '#api/control.ts'
 import { homePaths } from '#api/home.ts'
+import { loadConfig } from '#register/config-file.ts'
 import { createLogger } from '#telemetry/logger.ts'
 import { instantText } from '#words/clock.ts'
 import { Fault, isFault } from '#words/faults.ts'
@@ -40,6 +41,7 @@ export async function runControlProcess(options: { readonly home: string }): Pro
       log: createLogger({
         name: 'control',
         file: join(homePaths(options.home).logs, 'control.log'),
+        level: loadConfig(options.home).logs.level,
       }),
     })
     say({ kind: 'control-ready', statusUrl: control.addresses.statusUrl })

@@ -135,7 +135,7 @@ const rooms: Rooms = {
   open,
   strangers,
   defaultProfile: () => enforced.bundle.parts.ground.defaultProfile,
-  requestBodyBytesMax: limits.requestBodyBytesMax,
+  requestBodyBytesMax: data.requestBodyBytesMax,
   originOf: (provider, host, port, scheme) =>
     new URL(data.providerBaseUrls[provider] ?? `${scheme}://${host}:${port}`),
   log,

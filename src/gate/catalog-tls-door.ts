@@ -95,7 +95,7 @@ function filter(
   if (said.kind === 'decrypt' || row !== null) {
     return {
       kind: 'refuse',
-      words: `Postern: ${input.host} is in the catalog, but the certificate authority of this gate does not permit it. Make it again with \`postern ca\`.`,
+      words: `Postern: ${input.host} is in the catalog, but the certificate authority of this gate does not permit it. Move ca.pem and ca.key away and start again to make one that does.`,
     }
   }
   return said.kind === 'tunnel'

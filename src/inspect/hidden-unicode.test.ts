@@ -52,7 +52,7 @@ test.each<[string, string, Record<string, number>]>([
   ['invisible times', 'a\u2062b', { 'invisible-separator': 1 }],
   ['hangul filler', 'const \u3164 = 1', { 'invisible-separator': 1 }],
   ['soft hyphen', 'pass\u00adword', { 'soft-hyphen': 1 }],
-])('%s is found, raw and escaped', (_name, text, expected) => {
+])('bad: %s is found, raw and escaped', (_name, text, expected) => {
   expect(find(text)).toEqual(expected)
   expect(find(text, 'user-text', true)).toEqual(expected)
 })
@@ -68,7 +68,7 @@ test.each([
   ['isolates in Arabic', 'مرحبا \u2067abc\u2069'],
   ['ideograph variant', '葛\u{e0100}'],
   ['quotes in prose', 'it’s – “fine” … • naïve Ω 日本語'],
-])('%s is honest', (_name, text) => {
+])('good: %s is honest', (_name, text) => {
   expect(find(text)).toEqual({})
   expect(find(text, 'user-text', true)).toEqual({})
 })

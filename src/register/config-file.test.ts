@@ -64,8 +64,8 @@ test.each([
     'postern.yaml:1:31: there is no provider `antropic` in the catalog; did you mean `anthropic`?',
   ],
   [
-    'limits: { busyWaitMs: 3 }',
-    'postern.yaml:1:11: there is no `busyWaitMs` here; did you mean `busyWaitMsMax`?',
+    'limits: { bytesInFlight: 3 }',
+    'postern.yaml:1:11: there is no `bytesInFlight` here; did you mean `bytesInFlightMax`?',
   ],
   [
     'listen: &a { host: 127.0.0.1 }',

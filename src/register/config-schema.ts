@@ -14,9 +14,17 @@ const urlSchema = z.url({
   error: 'write an address such as `http://127.0.0.1:8080`',
 })
 
-const limitShape = Object.fromEntries(
-  Object.keys(limits).map((name) => [name, z.number().positive().exactOptional()]),
-) as Record<keyof typeof limits, z.ZodExactOptional<z.ZodNumber>>
+/** The bounds that a house may set for itself; the others are in `words/limits.ts`. */
+const limitShape = {
+  bytesInFlightMax: z
+    .int()
+    .min(1024 * 1024)
+    .default(limits.bytesInFlightMax),
+  requestBodyBytesMax: z
+    .int()
+    .min(64 * 1024)
+    .default(limits.requestBodyBytesMax),
+}
 
 /** `postern.yaml`: everything has a default, so an empty file, or none, is a valid one. */
 export const configSchema = z.strictObject({
