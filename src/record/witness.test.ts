@@ -78,7 +78,7 @@ test('of two forks that arrive together a witness signs one', async () => {
       witness.addCheckpoint(`old 0\n\n${await history(fork).head(9)}`),
     ),
   )
-  expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409])
+  expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, 409, 409, 409])
 })
 
 test('control finds out what the witness saw and collects its cosignature', async () => {

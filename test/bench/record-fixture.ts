@@ -18,6 +18,8 @@ import type {
 } from '#words/ids.ts'
 import type { Verdict } from '#words/verdict.ts'
 
+/** Made-up exchanges, people and keys for the tests and the bench of this room; never run in a gate. */
+
 /** Keys of one log, made for one test and kept nowhere. */
 export function someKeys() {
   const node = generateKeyPairSync('ed25519')

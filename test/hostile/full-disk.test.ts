@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isFault } from '#words/faults.ts'
 import { readBlock, readHeader } from '#record/block.ts'
 import { openRecorder } from '#record/recorder.ts'
-import * as some from '../bench/record-fixture.ts'
-import { suite } from '../harness/needs.ts'
+import * as some from '#test/bench/record-fixture.ts'
+import { suite } from '#test/harness/needs.ts'
 
 const mount = { command: 'mount', debian: 'mount' } as const
 

@@ -11,8 +11,8 @@ import { folderSource } from '#record/log-source.ts'
 import { makeProofFile } from '#record/proof-file.ts'
 import { createSequencer } from '#record/sequencer.ts'
 import { readBundle, readTile } from '#record/tiles.ts'
-import * as some from '../bench/record-fixture.ts'
-import { suite } from '../harness/needs.ts'
+import * as some from '#test/bench/record-fixture.ts'
+import { suite } from '#test/harness/needs.ts'
 
 const run = promisify(execFile)
 
