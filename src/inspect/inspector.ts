@@ -44,6 +44,8 @@ export function createInspector(input: {
   const visitor = new BodyVisitor<readonly Note[]>()
   const sink = new NoteSink(detectors)
   const callers = new WeakMap<Content, string>()
+  /** Conversations of which only background calls were seen so far. */
+  const warmedUp = new Set<string>()
 
   return {
     ruleSet,
@@ -67,9 +69,11 @@ export function createInspector(input: {
       const content = contentOf(exchange, seen, shape, {
         ruleSet,
         conversation,
-        firstTurn: before === null && grown === null,
+        // Codex warms a socket up before the prompt: nobody read that answer, so nothing began.
+        firstTurn: (before === null && grown === null) || warmedUp.delete(conversation),
         contextUnknown: shape.previousResponse !== '' && before === null,
       })
+      if (content.background && content.firstTurn) remember(warmedUp, conversation)
       callers.set(content, callerKey)
       return content
     },
@@ -82,6 +86,16 @@ export function createInspector(input: {
         onResponse: (id) => known.add(callers.get(content) ?? '', id, content.conversation),
       })
     },
+  }
+}
+
+/** The oldest goes when there are too many: at worst a person is not warned a second time. */
+function remember(conversations: Set<string>, one: string): void {
+  conversations.add(one)
+  if (conversations.size <= limits.retainedConversationsMax) return
+  for (const oldest of conversations) {
+    conversations.delete(oldest)
+    return
   }
 }
 

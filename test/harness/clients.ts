@@ -60,6 +60,9 @@ export function clientHome(client: ClientName, road: Road): ClientHome {
     writeFileSync(join(home, '.claude.json'), JSON.stringify(claudeState(project), null, 1))
   } else {
     writeFileSync(join(home, '.codex/config.toml'), codexConfig(project, road))
+    // The screen of the built-in provider asks for a login without it; the environment is not read.
+    const login = { auth_mode: 'apikey', OPENAI_API_KEY: providerKey }
+    writeFileSync(join(home, '.codex/auth.json'), JSON.stringify(login), { mode: 0o600 })
   }
   return {
     home,
