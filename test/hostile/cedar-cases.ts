@@ -1,6 +1,6 @@
 /**
  * Random Cedar policies and requests, for the comparison with cedar-wasm. Mostly well-typed, so
- * that policies get deep into their clauses, and wrong on purpose in one node of twenty.
+ * that policies get deep into their clauses, and wrong on purpose in one node of fifty.
  */
 export type Random = { next(): number; below(bound: number): number; pick<T>(of: readonly T[]): T }
 
@@ -29,7 +29,7 @@ const attributes: Readonly<Record<Kind, readonly string[]>> = {
 }
 const strings = ['', 'a', 'ab', 'a*b', 'é😀', 'unknown', '*', 'x\\y', '"q"'] as const
 const longs = [
-  0, 1, -1, 2, 7, 3_037_000_500, 9_007_199_254_740_991, -9_007_199_254_740_991,
+  0, 0, 1, 1, 2, -1, 7, 3_037_000_500, 3_037_000_500, 9_007_199_254_740_991, -9_007_199_254_740_991,
 ] as const
 const entities = ['u', 'v'].flatMap((id) =>
   ['User', 'Group', 'App::Thing'].map((type) => ({ type, id })),
@@ -39,7 +39,7 @@ const cedarString = (text: string) => JSON.stringify(text)
 const entityText = ({ type, id }: { type: string; id: string }) => `${type}::${cedarString(id)}`
 
 function expression(random: Random, wanted: Kind, depth: number): string {
-  const kind = random.below(20) === 0 ? random.pick(kinds) : wanted
+  const kind = random.below(50) === 0 ? random.pick(kinds) : wanted
   if (depth <= 0 || random.below(6) === 0) return leaf(random, kind)
   const sub = (of: Kind) => expression(random, of, depth - 1)
   if (random.below(14) === 0) return `(if ${sub('bool')} then ${sub(kind)} else ${sub(kind)})`
@@ -64,6 +64,7 @@ function expression(random: Random, wanted: Kind, depth: number): string {
 
 function boolean(random: Random, sub: (of: Kind) => string): string {
   const any = random.pick(kinds)
+  if (random.below(4) === 0) return near(random)
   switch (random.below(14)) {
     case 0:
     case 1:
@@ -94,6 +95,30 @@ function boolean(random: Random, sub: (of: Kind) => string): string {
   }
 }
 
+const nearLongs = ['0', '1', '2', '(1 + 1)', '(2 - 1)', '(2 * 1)', '(-(1))', '(-1 * 0)']
+const nearValues = [
+  ...['[]', '[1]', '[1, 2]', '[2, 1]', '[1, 1]', '["1"]', '[[1], []]', '[[], [1]]', '[{}]'],
+  ...['{}', '{n: 1}', '{n: 1, s: "a"}', '{s: "a", n: 1}', '{n: "1"}', '{n: [1, 2]}', '{n: [2, 1]}'],
+]
+
+/** Values that are alike or almost: chance alone hardly ever compares two of them. */
+function near(random: Random): string {
+  switch (random.below(4)) {
+    case 0: {
+      const operator = random.pick(['==', '!=', '<', '<=', '>', '>='])
+      return `(${random.pick(nearLongs)} ${operator} ${random.pick(nearLongs)})`
+    }
+    case 1:
+    case 2:
+      return `(${random.pick(nearValues)} ${random.pick(['==', '!='])} ${random.pick(nearValues)})`
+    default: {
+      const method = random.pick(['contains', 'containsAll', 'containsAny'])
+      const sets = nearValues.filter((text) => text.startsWith('['))
+      return `(${random.pick(sets)}).${method}(${random.pick(sets)})`
+    }
+  }
+}
+
 function attribute(random: Random, kind: Kind): string {
   return random.pick(attributes[kind])
 }
@@ -113,7 +138,7 @@ function access(random: Random, kind: Kind, depth: number): string {
 }
 
 function leaf(random: Random, kind: Kind): string {
-  if (random.below(2) === 0) {
+  if (random.below(3) === 0) {
     const base = random.pick(['context', 'context', 'principal', 'resource'])
     return `${base}[${cedarString(attribute(random, kind))}]`
   }
@@ -160,7 +185,8 @@ export function randomPolicy(random: Random, id: string): string {
   ])
   const conditions = Array.from(
     { length: random.below(3) },
-    () => `${random.pick(['when', 'unless'])} { ${expression(random, 'bool', 4)} }`,
+    () =>
+      `${random.pick(['when', 'unless'])} { ${expression(random, 'bool', 1 + random.below(4))} }`,
   )
   return (
     `@id("${id}")\n${random.pick(['permit', 'forbid'])}` +
