@@ -26,6 +26,7 @@ export type PosternOptions = {
   /** The clock at which it all begins; by default the real one, and nothing is injected. */
   readonly startMs?: number
   readonly logLevel?: string
+  readonly tokenDays?: number
   /** Another folder for the spools, e.g. on a small disk. */
   readonly root?: string
 }
@@ -89,7 +90,7 @@ export class Postern implements AsyncDisposable {
     await applyAsSample(register.service, findKeyFile(paths.keys, 'approver'))
     const tokens: Partial<Record<Person, string>> = {}
     for (const user of people) {
-      const expiresMs = world.nowMs() + 20 * 24 * 3_600_000
+      const expiresMs = world.nowMs() + (options.tokenDays ?? 20) * 24 * 3_600_000
       const made = await callRegister(register.service, 'issue-token', { user, expiresMs })
       tokens[user] = made.text
     }
