@@ -93,6 +93,9 @@ export function lintConfiguration(): string {
       'vitest/no-conditional-expect': 'off',
       'vitest/require-mock-type-parameters': 'off',
       'eslint/no-await-in-loop': 'off',
+      // Flags that a loop waits for are changed elsewhere, in a callback; the rule cannot see it.
+      'eslint/no-unmodified-loop-condition': 'off',
+      'import/no-named-as-default-member': 'off',
       'eslint/no-control-regex': 'off',
       'typescript/no-unsafe-type-assertion': 'off',
       // `using _lock = …` holds something for its end only.

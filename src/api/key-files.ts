@@ -114,7 +114,7 @@ function openNodeKey(directory: string, node: NodeId): SigningKey {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')) throw error
   }
   const { privateKey } = generateKeyPairSync('ed25519')
-  writeDurably(path, privateKey.export({ format: 'pem', type: 'pkcs8' }) as string)
+  writeDurably(path, privateKey.export({ format: 'pem', type: 'pkcs8' }))
   return signingKey(path)
 }
 

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { ServerResponse } from 'node:http'
 import type { EntryDraft } from '#words/entry.ts'
@@ -141,7 +140,7 @@ function arrivalOf(
     peer: context.peer,
     ...(context.proxyCredential === undefined ? {} : { proxyCredential: context.proxyCredential }),
     http2: context.alpn === 'h2',
-    body: upgrade ? null : (req as IncomingMessage),
+    body: upgrade ? null : req,
     goOn,
   }
 }

@@ -82,8 +82,6 @@ export function createLeafWriter(world: World, node: NodeId, pseudonymKey: Buffe
       saltAt = 0
     }
     salts.copy(out.room(saltBytes), out.length, saltAt, saltAt + saltBytes)
-    // Used once: the pool forgets what it gave.
-    salts.fill(0, saltAt, saltAt + saltBytes)
     out.length += saltBytes
     saltAt += saltBytes
   }

@@ -74,11 +74,12 @@ export async function verifyLog(place: string, options: VerifyOptions): Promise<
     const check = options.receipts
       ? createReceiptCheck({ source, origin: head.origin, nodeKeys, problem })
       : null
-    const root = await walk(source, head.size, problem, async (leaf, hash, index) => {
+    // Without receipts nothing waits here: a turn of the loop for each of a million leaves adds up.
+    const root = await walk(source, head.size, problem, (leaf, hash, index) => {
       const said = readHead(leaf)
       if (!said) return problem(`Entry ${index} is not in the form of this log.`)
       order.take(said, leaf, index)
-      await check?.take(said, hash, index)
+      return check?.take(said, hash, index)
     })
     if (!root.equals(head.root)) problem('The entries do not lead to the signed root.')
     receipts = check ? await check.end() : null

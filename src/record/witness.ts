@@ -122,7 +122,7 @@ export async function openWitnessKey(dir: string): Promise<KeyObject> {
     }
   }
   const { privateKey } = generateKeyPairSync('ed25519')
-  await writeDurably(path, privateKey.export({ format: 'pem', type: 'pkcs8' }) as string)
+  await writeDurably(path, privateKey.export({ format: 'pem', type: 'pkcs8' }))
   return privateKey
 }
 

@@ -113,4 +113,4 @@ test('applies once, joins outcomes, answers read-only, survives its process', as
   await expect(store.position()).rejects.toMatchObject({ code: 'store-unavailable' })
   await store.wipe()
   expect(await store.position(), 'after wiping there is nothing').toBe(0)
-})
+}, 120_000)

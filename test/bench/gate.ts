@@ -30,7 +30,7 @@ type Bed = {
   readonly postern: Postern
 }
 
-export const bench: Bench = async (emit, { only }) => {
+export const bench: Bench = async (emit, { only, profileDir }) => {
   using provider = await startChild('gate-provider.ts')
   using pipe = await startChild('gate-pipe.ts', [String(provider.port), String(workers)])
   using load = await startChild('gate-load.ts')
@@ -39,6 +39,7 @@ export const bench: Bench = async (emit, { only }) => {
     decisions: approvedBut([]),
     workers,
     logLevel: 'warn',
+    ...(profileDir === '' ? {} : { profileDir }),
   })
   const bed: Bed = { provider, pipe, load, postern }
   const startMs = performance.now()
@@ -49,6 +50,8 @@ export const bench: Bench = async (emit, { only }) => {
     else await measureLatency(bed, one, emit)
   }
   const after = cpuOf(postern)
+  // A profile is written at an orderly end only.
+  if (profileDir !== '') await postern.stop('gate')
   const seconds = (performance.now() - startMs) / 1_000
   for (const name of ['control', 'gate'] as const) {
     const value = (100 * (after[name] - before[name])) / seconds

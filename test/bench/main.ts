@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME|all [--json] [--no-peers] [--only CASE] [--write]`
+ * `npm run bench -- NAME|all [--json] [--no-peers] [--only CASE] [--write] [--profile DIR]`
  *
  * One JSON object a line with --json, else an aligned table. --write makes docs/benchmarks.md from
  * this run and what earlier runs of other benches left in docs/benchmarks.json.
@@ -7,6 +7,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { profileTable } from './profile.ts'
 import type { Bench, Machine, Row } from './rows.ts'
 import { page, rowLine } from './rows.ts'
 
@@ -18,6 +19,7 @@ const { values, positionals } = parseArgs({
     'no-peers': { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     write: { type: 'boolean', default: false },
+    profile: { type: 'string', default: '' },
   },
 })
 const asked = positionals.includes('all') ? [...names] : positionals
@@ -45,10 +47,11 @@ for (const name of asked) {
       rows.push(row)
       process.stdout.write(`${values.json ? JSON.stringify(row) : rowLine(row)}\n`)
     },
-    { peers: !values['no-peers'], only: values.only },
+    { peers: !values['no-peers'], only: values.only, profileDir: values.profile },
   )
 }
 if (values.write) write(rows)
+if (values.profile !== '') process.stdout.write(`\n${profileTable(values.profile)}`)
 const short = rows.filter((row) => row.holds === false)
 if (!values.json) {
   const held = rows.filter((row) => row.holds === true).length

@@ -18,6 +18,8 @@ export type BenchOptions = {
   readonly peers: boolean
   /** Only cases whose name contains this. */
   readonly only: string
+  /** Where to leave CPU profiles of what is measured; empty: none. */
+  readonly profileDir: string
 }
 
 export type Bench = (emit: Emit, options: BenchOptions) => Promise<void>

@@ -27,6 +27,8 @@ export type PosternOptions = {
   readonly startMs?: number
   readonly logLevel?: string
   readonly tokenDays?: number
+  /** Writes a CPU profile of each thread of the gate into this folder when it ends. */
+  readonly profileDir?: string
   /** Another folder for the spools, e.g. on a small disk. */
   readonly root?: string
 }
@@ -58,6 +60,7 @@ export class Postern implements AsyncDisposable {
   control: ChildProcess | null = null
   gate: ChildProcess | null = null
   readonly #tokens: Readonly<Record<Person, string>>
+  readonly #profileDir: string | undefined
   /** Each verdict as the gate told its supervisor, over both doors. */
   readonly verdicts: VerdictEvent[] = []
   readonly #said: string[] = []
@@ -67,7 +70,9 @@ export class Postern implements AsyncDisposable {
     clock: TestClock | null,
     root: RootFile,
     tokens: Readonly<Record<Person, string>>,
+    profileDir: string | undefined,
   ) {
+    this.#profileDir = profileDir
     this.home = home
     this.clock = clock
     this.root = root
@@ -94,7 +99,7 @@ export class Postern implements AsyncDisposable {
       const made = await callRegister(register.service, 'issue-token', { user, expiresMs })
       tokens[user] = made.text
     }
-    return new Postern(home, clock, root, tokens as Record<Person, string>)
+    return new Postern(home, clock, root, tokens as Record<Person, string>, options.profileDir)
   }
 
   static async up(options: PosternOptions): Promise<Postern> {
@@ -173,7 +178,10 @@ export class Postern implements AsyncDisposable {
     const child = fork(resolve('bin/postern.js'), [name, '--home', this.home], {
       env: this.#environment(),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      execArgv: [],
+      execArgv:
+        name === 'gate' && this.#profileDir !== undefined
+          ? ['--cpu-prof', `--cpu-prof-dir=${this.#profileDir}`]
+          : [],
     })
     child.stderr?.on('data', (chunk: Buffer) => this.#said.push(`[${name}] ${chunk.toString()}`))
     return new Promise((resolve, reject) => {

@@ -41,7 +41,7 @@ const shapes: readonly ((chance: Chance) => Buffer | string)[] = [
   (chance) => plain(chance).slice(0, chance.below(400)),
   (chance) => mutated(Buffer.from(plain(chance)), chance),
   (chance) => `{"a":`.repeat(1 + chance.below(20_000)),
-  (chance) => `${'['.repeat(1 + chance.below(50_000))}`,
+  (chance) => '['.repeat(1 + chance.below(50_000)),
   (chance) => `{"messages":${'['.repeat(300)}${']'.repeat(300)},"model":"m${chance.below(9)}"}`,
   (chance) => plain(chance).replace('{', '{"model":"gpt-5","model":"other",'),
   (chance) => plain(chance).replace('"model"', '"\\u006dodel"'),

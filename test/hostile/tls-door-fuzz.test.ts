@@ -19,13 +19,13 @@ afterAll(() => {
   upstream.close()
 })
 
-test('garbage for a hello: no crash, nothing left open, every one recorded', async () => {
+test('garbage for a hello: no crash, nothing left open, a record of each that stayed', async () => {
   const rounds = howMany({ full: 20_000, quick: 1_000 })
   const own = await standTlsDoor({ upstream, limits: { headerReadMsMax: 2_000 } })
   const random = seeded(20_261_124)
   const heapBefore = heapMb()
   let sent = 0
-  let withBytes = 0
+  let stayed = 0
   const one = async (): Promise<void> => {
     const bytes = mangled(realHello, random)
     const prefixed = random() < 0.3
@@ -36,10 +36,11 @@ test('garbage for a hello: no crash, nothing left open, every one recorded', asy
       const name = random() < 0.5 ? host : 'fuzz.tunnel.test'
       socket.write(`CONNECT ${name}:443 HTTP/1.1\r\nHost: ${name}:443\r\n\r\n`)
     }
-    if (bytes.length > 0 || prefixed) withBytes++
     socket.end(bytes)
-    // Some clients vanish before they could be answered.
-    if (random() < 0.2) setTimeout(() => socket.destroy(), random() * 4)
+    // Some clients vanish before they could be answered; their bytes may never arrive.
+    const vanishes = random() < 0.2
+    if (vanishes) setTimeout(() => socket.destroy(), random() * 4)
+    else if (bytes.length > 0 || prefixed) stayed++
     await closed
   }
   const lane = async (): Promise<void> => {
@@ -54,8 +55,7 @@ test('garbage for a hello: no crash, nothing left open, every one recorded', asy
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   expect(own.door.connections).toBe(0)
-  // Early disconnects may reset before a byte of theirs arrived; those left no record.
-  expect(own.records.length).toBeGreaterThan(withBytes * 0.75)
+  expect(own.records.length).toBeGreaterThanOrEqual(stayed)
   const secured = await own.secure(host)
   const get = `GET /alive HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
   expect(await own.say(secured, get)).toMatch(/^HTTP\/1\.1 200/)

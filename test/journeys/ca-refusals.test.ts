@@ -31,6 +31,8 @@ let port: number
 let leaves: Map<string, PemPair>
 /** Hosts from which a request was read: their certificate was accepted. */
 let trusted: Set<string>
+/** Host -> how the handshake with it failed, as the server heard it. */
+let alerts: Map<string, string>
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'postern-refusals-'))
@@ -47,6 +49,7 @@ beforeAll(async () => {
     leaves.set(host, await signLeaf(authority, { type, value: host }))
   }
   trusted = new Set()
+  alerts = new Map()
   server = createServer(serve)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   port = (server.address() as AddressInfo).port
@@ -77,7 +80,10 @@ function shake(socket: Socket, host: string): void {
   if (leaf === undefined) return void socket.destroy()
   const context = createSecureContext({ cert: leaf.certPem, key: leaf.keyPem })
   const secured = new TLSSocket(socket, { isServer: true, secureContext: context })
-  secured.on('error', () => socket.destroy())
+  secured.on('error', (error: NodeJS.ErrnoException) => {
+    alerts.set(host, error.code ?? error.message)
+    socket.destroy()
+  })
   secured.once('data', () => {
     trusted.add(host)
     secured.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
@@ -102,20 +108,30 @@ async function run(command: string, args: readonly string[], env: object = {}): 
 }
 
 /** Runs `client` for each host and says which hosts it trusted, and what it said of the others. */
-async function judge(
-  client: (host: string) => Promise<Ran>,
-): Promise<{ readonly trusts: readonly string[]; readonly complaints: readonly string[] }> {
+async function judge(client: (host: string) => Promise<Ran>): Promise<{
+  readonly trusts: readonly string[]
+  readonly complaints: readonly string[]
+  readonly alerts: Record<string, string>
+}> {
   trusted.clear()
+  alerts.clear()
   const complaints: string[] = []
   for (const host of hosts) {
     const { said } = await client(host)
     if (!trusted.has(host)) complaints.push(said)
   }
-  return { trusts: [...trusted], complaints }
+  return { trusts: [...trusted], complaints, alerts: Object.fromEntries(alerts) }
 }
 
 const violation = expect.stringMatching(/(?:permitted|excluded) subtree violation/)
-const onlyInside = { trusts: [inside], complaints: [expect.anything(), expect.anything()] }
+/** The client came, saw the certificate, and said by an alert that it is not good. */
+const alert = expect.stringMatching(/ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN)/)
+const alerted = { [outside]: alert, [address]: alert }
+const onlyInside = {
+  trusts: [inside],
+  complaints: [expect.anything(), expect.anything()],
+  alerts: alerted,
+}
 
 test('Node', async () => {
   const script = `
@@ -130,7 +146,11 @@ test('Node', async () => {
   const judged = await judge((host) =>
     run(process.execPath, ['-e', script, host, String(port)], { NODE_EXTRA_CA_CERTS: caFile }),
   )
-  expect(judged).toEqual({ trusts: [inside], complaints: [violation, violation] })
+  expect(judged).toEqual({
+    trusts: [inside],
+    complaints: [violation, violation],
+    alerts: expect.anything(),
+  })
 })
 
 suite('OpenSSL', [{ command: 'openssl', debian: 'openssl' }], () => {
@@ -142,7 +162,11 @@ suite('OpenSSL', [{ command: 'openssl', debian: 'openssl' }], () => {
       const common = ['-connect', `127.0.0.1:${port}`, '-CAfile', caFile, '-verify_return_error']
       return run('openssl', ['s_client', ...common, ...name, ...sni, '-quiet'])
     })
-    expect(judged).toEqual({ trusts: [inside], complaints: [violation, violation] })
+    expect(judged).toEqual({
+      trusts: [inside],
+      complaints: [violation, violation],
+      alerts: expect.anything(),
+    })
   })
 })
 
@@ -158,7 +182,11 @@ suite('curl', [{ command: 'curl', debian: 'curl' }], () => {
         `https://${host}/`,
       ]),
     )
-    expect(judged).toEqual({ trusts: [inside], complaints: [violation, violation] })
+    expect(judged).toEqual({
+      trusts: [inside],
+      complaints: [violation, violation],
+      alerts: expect.anything(),
+    })
   })
 })
 
