@@ -22,8 +22,8 @@ export function strictHttp1(bounds: DoorLimits): Server {
     connectionsCheckingInterval: Math.min(5_000, Math.ceil(bounds.headerReadMsMax / 4)),
     noDelay: true,
   })
-  // `node:http` drops headers above its own count without a word. What we do not see we would not
-  // forward, so it counts nothing and we refuse (see `wrongWithHeaders`).
+  // Fields are counted in `wrongWithHeaders`, so that too many are refused and recorded by us on
+  // every version of Node.
   server.maxHeadersCount = 0
   // A client that neither takes its answer nor sends anything is let go.
   server.timeout = bounds.upstreamIdleMsMax + 60_000

@@ -143,11 +143,7 @@ test('Node', async () => {
   const judged = await judge((host) =>
     run(process.execPath, ['-e', script, host, String(port)], { NODE_EXTRA_CA_CERTS: caFile }),
   )
-  expect(judged).toEqual({
-    trusts: [inside],
-    complaints: [violation, violation],
-    alerts: expect.anything(),
-  })
+  expect(judged).toMatchObject(saying(violation))
 })
 
 suite('OpenSSL', [{ command: 'openssl', debian: 'openssl' }], () => {
@@ -159,11 +155,7 @@ suite('OpenSSL', [{ command: 'openssl', debian: 'openssl' }], () => {
       const common = ['-connect', `127.0.0.1:${port}`, '-CAfile', caFile, '-verify_return_error']
       return run('openssl', ['s_client', ...common, ...name, ...sni, '-quiet'])
     })
-    expect(judged).toEqual({
-      trusts: [inside],
-      complaints: [violation, violation],
-      alerts: expect.anything(),
-    })
+    expect(judged).toMatchObject(saying(violation))
   })
 })
 
@@ -179,11 +171,7 @@ suite('curl', [{ command: 'curl', debian: 'curl' }], () => {
         `https://${host}/`,
       ]),
     )
-    expect(judged).toEqual({
-      trusts: [inside],
-      complaints: [violation, violation],
-      alerts: expect.anything(),
-    })
+    expect(judged).toMatchObject(saying(violation))
   })
 })
 
