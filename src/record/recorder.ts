@@ -5,6 +5,7 @@ import type { World } from '#words/clock.ts'
 import type { EntryDraft, OpenEntry, Outcome, Recorder } from '#words/entry.ts'
 import type { Caller, Exchange } from '#words/exchange.ts'
 import type { Content } from '#words/content.ts'
+import { Fault } from '#words/faults.ts'
 import type { NodeId } from '#words/ids.ts'
 import { limits } from '#words/limits.ts'
 import type { Verdict } from '#words/verdict.ts'
@@ -12,6 +13,7 @@ import { describeOutcome, describeVerdict, unknownOutcome } from './describe.ts'
 import { createLeafWriter } from './leaf.ts'
 import type { Item } from './leaf.ts'
 import { recoverSpool } from './recover.ts'
+import { readShipped } from './shipped.ts'
 import { Spool } from './spool.ts'
 
 export type RecorderInput = {
@@ -64,6 +66,14 @@ export async function openRecorder(input: RecorderInput): Promise<OpenedRecorder
   const { world, node, origin, dir } = input
   const signer = { origin, node, key: createPublicKey(input.signingKey) }
   const state = await recoverSpool(dir, signer)
+  const { proven } = await readShipped(dir)
+  // A spool put back from a copy would give counters again that the log already has.
+  if (proven > state.last) {
+    throw new Fault('spool-damaged', {
+      outward: 'The spool is older than what the log has of it.',
+      inward: `The log has entries of ${node} up to ${proven}; the spool ends at ${state.last}.`,
+    })
+  }
   const leafWriter = createLeafWriter(world, node, input.pseudonymKey)
   const spool = new Spool(
     {

@@ -146,6 +146,17 @@ test('a replayed group commit is damage too', async () => {
   })
 })
 
+test('a spool that is older than what the log has of it lets nothing pass', async () => {
+  const dir = freshFolder()
+  const recorder = await openRecorder(some.recorderInput(dir, keys))
+  await recorder.close()
+  const shipped = { v: 1, proven: 99, size: 99, root: '' }
+  writeFileSync(join(dir, 'shipped.json'), JSON.stringify(shipped))
+  await expect(openRecorder(some.recorderInput(dir, keys))).rejects.toMatchObject({
+    code: 'spool-damaged',
+  })
+})
+
 test('a full spool refuses, keeps the outcomes, and gives no counter twice', async () => {
   const dir = freshFolder()
   const recorder = await openRecorder({ ...some.recorderInput(dir, keys), spoolBytesMax: 40_000 })
