@@ -8,11 +8,14 @@ import { homePaths, readRoot } from '#api/home.ts'
 import { writeDurably } from '#api/durable-file.ts'
 import { checkSuccession, openBundle } from '#decide/bundle.ts'
 import type { OpenedBundle } from '#decide/bundle.ts'
+import { openSeenFile } from '#decide/seen-file.ts'
+
 import { openControlChannel } from '#gate/control-channel.ts'
 import type { Pushed } from '#gate/control-channel.ts'
 import { openAuthorityFiles } from '#gate/authority-files.ts'
 import { loadConfig } from '#register/config-file.ts'
 import type { Config } from '#register/config-file.ts'
+import type { RootFile } from '#words/bundle.ts'
 import type { World } from '#words/clock.ts'
 import { Fault } from '#words/faults.ts'
 import type { NodeId } from '#words/ids.ts'
@@ -50,7 +53,7 @@ export async function startGate(options: {
     file: join(paths.logs, 'gate.log'),
     level: config.logs.level,
   })
-  const accepted = new AcceptedBundle(join(dir, 'bundle.json'), root)
+  const accepted = new AcceptedBundle(dir, root, options.world)
   const workers: Worker[] = []
   const tell = (message: ToWorker): void => workers.forEach((worker) => worker.postMessage(message))
 
@@ -169,16 +172,24 @@ const shipMsMax = 5_000
 /** The last bundle that this gate took, on disk, with the highest counter that it ever saw. */
 class AcceptedBundle {
   readonly #file: string
-  readonly #root: Parameters<typeof openBundle>[1]
+  readonly #root: RootFile
   #text: string | null = null
   #opened: OpenedBundle | null = null
 
-  constructor(file: string, root: Parameters<typeof openBundle>[1]) {
-    this.#file = file
+  readonly #seen: ReturnType<typeof openSeenFile>
+  readonly #world: World
+
+  constructor(dir: string, root: RootFile, world: World) {
+    this.#file = join(dir, 'bundle.json')
     this.#root = root
-    if (!existsSync(file)) return
-    const text = readFileSync(file, 'utf8')
-    this.#opened = openBundle(text, root)
+    this.#world = world
+    this.#seen = openSeenFile(join(dir, 'seen.json'))
+    if (!existsSync(this.#file)) return
+    const text = readFileSync(this.#file, 'utf8')
+    const opened = openBundle(text, root)
+    // Whoever put an older bundle in the place of the last one does not get it enforced.
+    checkSuccession(null, opened, root, { seen: this.#seen.seen(), nowMs: world.nowMs() })
+    this.#opened = opened
     this.#text = text
   }
 
@@ -199,8 +210,12 @@ class AcceptedBundle {
   offer(text: string): boolean {
     const next = openBundle(text, this.#root)
     if (this.#opened?.digest === next.digest) return false
-    checkSuccession(this.#opened, next, this.#root)
+    checkSuccession(this.#opened, next, this.#root, {
+      seen: this.#seen.seen(),
+      nowMs: this.#world.nowMs(),
+    })
     writeDurably(this.#file, text)
+    this.#seen.remember(next)
     this.#opened = next
     this.#text = text
     return true

@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { createDecider } from '#decide/decider.ts'
 import { openBundle } from '#decide/bundle.ts'
 import type { OpenedBundle } from '#decide/bundle.ts'
+import { parseRoot } from '#decide/root.ts'
 import { openPolicyTime } from '#decide/policy-time.ts'
 import { createForwarder } from '#forward/forwarder.ts'
 import { InFlight } from '#gate/in-flight.ts'
@@ -21,7 +22,6 @@ import { createStrangers } from '#identify/strangers.ts'
 import { createInspector } from '#inspect/inspector.ts'
 import { openRecorder } from '#record/recorder.ts'
 import { limits } from '#words/limits.ts'
-import type { RootFile } from '#words/bundle.ts'
 import type { NodeId } from '#words/ids.ts'
 import { testableWorld } from './main-world.ts'
 import type { FromWorker, ToWorker, WorkerData } from './main-messages.ts'
@@ -31,7 +31,7 @@ const world = testableWorld()
 const say = (message: FromWorker): void => parentPort?.postMessage(message)
 const log: Rooms['log'] = (level, event, detail) => say({ kind: 'log', level, event, detail })
 
-const root = JSON.parse(readFileSync(data.rootFile, 'utf8')) as RootFile
+const root = parseRoot(readFileSync(data.rootFile, 'utf8'))
 const time = openPolicyTime({ world, file: data.timeFile })
 
 /** Everything that follows from the bundle: swapped whole, so no request sees half of each. */
@@ -46,7 +46,7 @@ function enforce(bundle: OpenedBundle) {
       world,
       time,
       bundle,
-      onMismatch: (mismatch) => log('error', 'oracle-mismatch', JSON.stringify(mismatch)),
+      onMismatch: (mismatch) => log('error', 'oracle-mismatch', String(mismatch)),
     }),
     identifier: createIdentifier({
       world,

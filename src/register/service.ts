@@ -1,5 +1,5 @@
 import { approvalHolds, groundSigned } from '#decide/approval.ts'
-import { compilePolicies } from '#decide/compile.ts'
+import { validatePolicies } from '#decide/validate.ts'
 import type { BundleParts, RootFile } from '#words/bundle.ts'
 import type { World } from '#words/clock.ts'
 import type { Catalog } from '#words/catalog.ts'
@@ -234,7 +234,7 @@ export class RegisterService {
 }
 
 function checkPolicies(files: PolicyFiles): void {
-  compilePolicies(files.policies)
+  validatePolicies(files.policies, files.schema)
 }
 
 function eventOf(change: Change, approval: Approval | null): RegisterEvent {
