@@ -128,7 +128,7 @@ function attempt(agent: Agent, request: SendRequest): Promise<Upstream> {
     })
     // Stays for the whole life of the request: an error after the answer has begun is the body's.
     outgoing.on('error', (cause) => {
-      if (mayTryAgain(outgoing, request.method, taken, writtenBefore)) {
+      if (mayTryAgain(outgoing, taken, writtenBefore)) {
         return reject(new Untouched('stale socket', { cause }))
       }
       reject(isFault(cause) ? cause : unreachable(origin.hostname, portOf(origin), cause))
@@ -142,11 +142,10 @@ function attempt(agent: Agent, request: SendRequest): Promise<Upstream> {
   })
 }
 
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
-
 /**
  * May a failed request be sent again? Only on a kept-alive socket that the server had closed, and
- * only when the request is safe by its method (RFC 9110 9.2.2) or not a byte of it was written.
+ * only when not a byte of it was written. Methods that are safe to repeat (RFC 9110 9.2.2) get no
+ * exception: the log has one entry for a request, so the provider sees it once.
  *
  * An inference is paid for and may run tools: when the server could have read any of it, the
  * client is told 502 and decides itself. Stale sockets are avoided instead, by giving them up
@@ -154,12 +153,11 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
  */
 function mayTryAgain(
   outgoing: ClientRequest,
-  method: string,
   taken: Socket | null,
   writtenBefore: number,
 ): boolean {
   if (!outgoing.reusedSocket || taken === null) return false
-  return idempotent.has(method) || taken.bytesWritten === writtenBefore
+  return taken.bytesWritten === writtenBefore
 }
 
 function gone(origin: URL) {

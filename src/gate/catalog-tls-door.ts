@@ -60,11 +60,11 @@ export async function openCatalogTlsDoor(
  * An open proxy would be an open door: a tunnel that nobody looks into is only for callers that
  * showed a credential. Decrypted hosts may show it inside instead.
  */
-function filter(
+async function filter(
   rooms: Rooms,
   authority: { permits(host: string): boolean },
   input: FilterInput,
-): FilterVerdict {
+): Promise<FilterVerdict> {
   const proxyCredential = input.proxyAuthorization
   let caller: Caller | null = null
   if (proxyCredential !== undefined) {
@@ -97,9 +97,16 @@ function filter(
       words: `Postern: ${input.host} is in the catalog, but the certificate authority of this gate does not permit it. Move ca.pem and ca.key away and start again to make one that does.`,
     }
   }
-  return said.kind === 'tunnel'
-    ? { kind: 'tunnel', words: said.words, ...handOn }
-    : { kind: 'refuse', words: said.words, ...handOn }
+  if (said.kind === 'refuse') return { kind: 'refuse', words: said.words, ...handOn }
+  // No receipt, no passage: the end of a tunnel may never be written, so its beginning is.
+  await rooms.record.note({
+    kind: 'connection',
+    atMs: rooms.world.nowMs(),
+    subject: caller.user,
+    public: { mode: input.mode, outcome: 'opening', port: input.port },
+    private: { host: input.host, peer: input.peer, words: said.words },
+  })
+  return { kind: 'tunnel', words: said.words, ...handOn }
 }
 
 function handle(

@@ -188,7 +188,7 @@ export class Postern implements AsyncDisposable {
       const failed = (why: string): void => {
         clearTimeout(late)
         child.kill('SIGKILL')
-        reject(new Error(`${name} did not start: ${why}\n${this.said()}\n${this.#logTail(name)}`))
+        reject(new Error(`${name} did not start: ${why}\n${this.said()}\n${this.logTail(name)}`))
       }
       const late = setTimeout(() => failed('not ready in 60 s'), 60_000)
       child.once('exit', (code, signal) => failed(`ended with ${signal ?? code}`))
@@ -203,7 +203,7 @@ export class Postern implements AsyncDisposable {
     })
   }
 
-  #logTail(name: string): string {
+  logTail(name: string): string {
     try {
       return readFileSync(join(this.home, 'logs', `${name}.log`), 'utf8').slice(-4_000)
     } catch {

@@ -76,7 +76,10 @@ test(
     }
     const endMs = performance.now() + 30_000
     while (missing().length > 0 && performance.now() < endMs) await sleep(500)
-    expect(missing(), `of ${seen.length} requests\n${postern.said()}`).toEqual([])
+    expect(
+      missing(),
+      `of ${seen.length} requests\n${postern.said()}\n${postern.logTail('gate')}\n${postern.logTail('control')}`,
+    ).toEqual([])
     expect([...verdictsOf().values()].filter((times) => times > 1)).toEqual([])
 
     const verified = postern.cli('log', 'verify')
