@@ -42,7 +42,8 @@ export type Shipper = {
 
 const batchBytesMax = 4 * 1024 * 1024
 const idleMsDefault = 100
-const backOffMsMax = 30_000
+// Control is one socket away: trying again costs little, and a long pause only grows the spool.
+const backOffMsMax = 2_000
 
 /**
  * Carries a spool to control.

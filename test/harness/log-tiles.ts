@@ -11,7 +11,8 @@ export function readLeaves(logDir: string): readonly string[] {
   if (!existsSync(dir)) return []
   const widest = new Map<string, { readonly path: string; readonly width: number }>()
   for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
+    // A file that is being written has another name until it is whole.
+    if (!entry.isFile() || entry.name.startsWith('.tmp-')) continue
     const path = join(entry.parentPath, entry.name)
     const [place = '', partial] = path.slice(dir.length + 1).split(`.p${sep}`)
     const width = partial === undefined ? 256 : Number(partial)
@@ -20,7 +21,17 @@ export function readLeaves(logDir: string): readonly string[] {
     if ((widest.get(index)?.width ?? 0) < width) widest.set(index, { path, width })
   }
   const bundles = [...widest.entries()].sort(([a], [b]) => (a < b ? -1 : 1))
-  return bundles.flatMap(([, { path }]) => leavesIn(readFileSync(path)))
+  return bundles.flatMap(([, { path }]) => leavesIn(readWhole(path)))
+}
+
+/** A partial bundle may go while we read, when the next one has taken its place. */
+function readWhole(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0)
+    throw cause
+  }
 }
 
 function leavesIn(bundle: Buffer): readonly string[] {
