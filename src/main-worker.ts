@@ -46,7 +46,7 @@ function enforce(bundle: OpenedBundle) {
       world,
       time,
       bundle,
-      onMismatch: (mismatch) => log('error', 'oracle-mismatch', String(mismatch)),
+      onMismatch: (mismatch) => log('error', 'oracle-mismatch', mismatch),
     }),
     identifier: createIdentifier({
       world,
