@@ -75,6 +75,7 @@ export function openSide(
   receiver.on('error', (error: Error & { code?: string }) => {
     on.close(error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 1009 : 1002, 'protocol error')
   })
+  socket.pause()
   socket.on('data', (chunk: Buffer) => {
     if (!receiver.write(chunk)) {
       socket.pause()
@@ -85,8 +86,13 @@ export function openSide(
     // `close` follows and is what counts.
   })
   socket.once('close', () => on.gone())
-  if (head.length > 0) receiver.write(head)
-  socket.resume()
+  // Not before the caller has this side in hand: a peer may have sent a message, or nonsense,
+  // together with its handshake, and the answer to it goes through what is returned here.
+  setImmediate(() => {
+    if (socket.destroyed) return
+    if (head.length > 0) receiver.write(head)
+    socket.resume()
+  })
   return {
     send(payload, binary) {
       if (closed || socket.destroyed) return true
