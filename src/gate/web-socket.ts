@@ -32,6 +32,7 @@ export async function serveWebSocket(
   })
   socket.pause()
   try {
+    if (!isWebSocket(arrival.rawHeaders)) throw notWebSocket()
     const who = rooms.identify(arrival)
     const exchange = exchangeOf(rooms, arrival, empty, empty)
     const content = rooms.inspect(exchange, who.caller.credential)
@@ -200,8 +201,14 @@ function writeHead(socket: Duplex, status: number, rawHeaders: readonly string[]
   if (!socket.destroyed) socket.write(`${text}\r\n`, 'latin1')
 }
 
-/** Is this an upgrade that we can serve? Anything but WebSocket version 13 is not. */
-export function isWebSocket(rawHeaders: readonly string[]): boolean {
+function notWebSocket(): Fault {
+  return new Fault('request-malformed', {
+    outward: 'The gate upgrades to WebSocket version 13 and to nothing else.',
+  })
+}
+
+/** Is this an upgrade that we can serve? Another protocol could not be read message by message. */
+function isWebSocket(rawHeaders: readonly string[]): boolean {
   return (
     findHeader(rawHeaders, 'upgrade')?.toLowerCase() === 'websocket' &&
     findHeader(rawHeaders, 'sec-websocket-version') === '13'
